@@ -1,0 +1,146 @@
+"""One annotation -> spans with their values and arrows, and values about the article."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .codebook import Attribute, attribute_applies
+from .context import LABEL_TYPES, VALUE_TYPES, Context
+from .decode import BadItem, DecodedAnnotation, Item
+from .regions import find_spans, region
+from .relations import draw_links
+from .spans import Ledger, Marked, Shown, Span, Where
+from .values import Refused, parse_value
+
+_UNSET = object()
+
+
+def convert_annotation(
+    context: Context,
+    texts: dict[str, Shown],
+    found: DecodedAnnotation,
+    where: Where,
+    raw: Callable[[], list[Any]],
+) -> Marked:
+    """Convert an annotation that is not cancelled; every one of its items ends in the ledger.
+
+    `texts` are the article's texts by name (empty if there is none); `raw` gives the items as they stand, for
+    the record.
+    """
+    ledger = Ledger(len(found.items), where, raw)
+    items: list[tuple[int, Item]] = []
+    for position, item in enumerate(found.items):
+        if isinstance(item, BadItem):
+            ledger.quarantine(position, item.code, item.message)
+        elif _known_control(context, item, position, ledger):
+            items.append((position, item))
+    spans, unquoted = find_spans(context, texts, items, ledger)
+    by_region: dict[str, list[Span]] = {}
+    for span in spans:
+        if span.region_id is not None:
+            by_region.setdefault(span.region_id, []).append(span)
+    document: dict[tuple[str | None, str], Any] = {}
+    for position, item in items:
+        if item.from_name in context.attributes_of_control and not _about_article(context, item, by_region):
+            _attach(context, by_region, position, item, ledger)
+        elif item.from_name in context.document_of_control:
+            _put_document(context, document, position, item, ledger)
+    draw_links(context, by_region, [entry for entry in items if entry[1].type == "relation"], ledger)
+    return Marked(
+        annotation_id=found.id or found.unique_id or f"{where.task_id or where.article_id}-{found.place}",
+        annotator=context.annotator(found.completed_by),
+        editor=None if found.updated_by is None else context.annotator(found.updated_by),
+        ground_truth=found.ground_truth,
+        task_id=where.task_id,
+        where=where,
+        spans=_without_duplicates(spans, ledger),
+        document=document,
+        ledger=ledger,
+        without_quote=unquoted,
+    )
+
+
+def _known_control(context: Context, item: Item, position: int, ledger: Ledger) -> bool:
+    """Whether some layer, attribute or document layer reads the item; otherwise it goes to the ledger by name."""
+    if item.type == "relation":
+        return True
+    name = item.from_name or ""
+    if name in context.layer_of_control or name in context.attributes_of_control or name in context.document_of_control:
+        return True
+    if item.type is not None and item.type not in (*LABEL_TYPES, *VALUE_TYPES):
+        ledger.quarantine(
+            position, "unsupported-control", f"control {name!r} is of the kind {item.type!r}", region(item)
+        )
+    elif not name:
+        ledger.quarantine(position, "unknown-control", "the item names no control (`from_name`)", region(item))
+    else:
+        ledger.quarantine(position, "unknown-control", f"no layer or attribute has the control {name!r}", region(item))
+    return False
+
+
+def _about_article(context: Context, item: Item, by_region: dict[str, list[Span]]) -> bool:
+    """Whether an item of a control that serves both regions and articles is about the article."""
+    return item.from_name in context.document_of_control and str(item.id) not in by_region
+
+
+def _attach(context: Context, by_region: dict[str, list[Span]], position: int, item: Item, ledger: Ledger) -> None:
+    """Put a per-region value on its span, found by the region's id."""
+    name = region(item)
+    uses = context.attributes_of_control[item.from_name or ""]
+    spans = by_region.get(name, []) if name is not None else []
+    targets = [(span, key, use) for span in spans for layer, key, use in uses if layer == span.layer]
+    if not targets:
+        message = f"{item.from_name!r} belongs to region {name!r}, which is not among the accepted ones of its layer"
+        ledger.quarantine(position, "orphan-attribute", message, name)
+        return
+    for span, key, attribute in targets:
+        _set(context, span, key, attribute, position, item, ledger)
+
+
+def _set(
+    context: Context, span: Span, key: str, attribute: Attribute, position: int, item: Item, ledger: Ledger
+) -> None:
+    if not attribute_applies(attribute, span.labels):
+        message = f"{key} does not go with {', '.join(span.labels)}"
+        ledger.quarantine(position, "inapplicable-attribute", message, span.region_id)
+        return
+    value = parse_value(attribute, item.value, context.entities)
+    if isinstance(value, Refused):
+        ledger.quarantine(position, value.code, f"{key}: {value.message}", span.region_id)
+    elif key in span.attributes:
+        ledger.quarantine(position, "duplicate-value", f"{key} is given twice", span.region_id)
+    else:
+        span.attributes[key] = value
+        span.items.append(position)
+
+
+def _put_document(
+    context: Context, document: dict[tuple[str | None, str], Any], position: int, item: Item, ledger: Ledger
+) -> None:
+    name, layer = context.document_of_control[item.from_name or ""]
+    value = parse_value(layer, item.value, context.entities)
+    place = (layer.text or context.codebook.main_text, name)
+    if isinstance(value, Refused):
+        ledger.quarantine(position, value.code, f"{name}: {value.message}", region(item))
+    elif document.get(place, _UNSET) is not _UNSET:
+        ledger.quarantine(position, "duplicate-value", f"{name} is given twice for the article", region(item))
+    else:
+        document[place] = value
+
+
+def _without_duplicates(spans: list[Span], ledger: Ledger) -> list[Span]:
+    """Of spans that are the same in everything, the first; arrows to the others point to it."""
+    kept: dict[tuple[Any, ...], Span] = {}
+    replaced: dict[int, Span] = {}
+    for span in spans:
+        first = kept.setdefault(span.content(), span)
+        if first is not span:
+            replaced[id(span)] = first
+            for position in span.items:
+                message = f"{', '.join(span.labels)} {span.start}..{span.end} is marked twice in layer {span.layer}"
+                ledger.quarantine(position, "duplicate-region", message, span.region_id)
+    for span in kept.values():
+        for link in span.links:
+            link.target = replaced.get(id(link.target), link.target)
+    return list(kept.values())

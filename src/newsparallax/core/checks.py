@@ -1,0 +1,178 @@
+"""Checks of accepted annotations and of the corpus, as tables: (code, what it reads, function).
+
+A new check is a new row. A check of an annotation yields (message, span); a check of the corpus yields
+(message, file).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from .codebook import Attribute, Relation, attribute_applies
+from .context import Context
+from .problems import Problem, problem
+from .spans import Marked, Span
+
+Found = Iterator[tuple[str, Span]]
+
+
+def _overlap(context: Context, marked: Marked) -> Found:
+    """Spans of a layer that touch where the codebook forbids it: any overlap (forbid) or crossing (nest)."""
+    groups: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    for span in marked.spans:
+        if context.codebook.layers[span.layer].overlap != "allow":
+            groups[span.layer, span.text_name].append(span)
+    for (layer, _), spans in groups.items():
+        spans.sort(key=lambda span: (span.start, -span.end))
+        if context.codebook.layers[layer].overlap == "forbid":
+            yield from ((_touch(a, b, "overlap"), b) for a, b in pairwise(spans) if b.start < a.end)
+        else:
+            yield from _crossings(spans)
+
+
+def _crossings(spans: list[Span]) -> Found:
+    """Spans that overlap without one holding the other; `spans` in order of start, longest first."""
+    open_spans: list[Span] = []
+    for span in spans:
+        while open_spans and open_spans[-1].end <= span.start:
+            open_spans.pop()
+        if open_spans and open_spans[-1].end < span.end:
+            yield _touch(open_spans[-1], span, "cross"), span
+        open_spans.append(span)
+
+
+def _touch(first: Span, second: Span, how: str) -> str:
+    return f"{first.start}..{first.end} and {second.start}..{second.end} of layer {first.layer} {how}"
+
+
+def _missing_attributes(context: Context, marked: Marked) -> Found:
+    """Attributes that the codebook requires for a span and that it lacks."""
+    for span in marked.spans:
+        for name, attribute in context.codebook.layers[span.layer].attributes.items():
+            if span.attributes.get(name) in (None, []) and _required(attribute, span):
+                yield f"{', '.join(span.labels)} {span.start}..{span.end} of layer {span.layer} lacks {name}", span
+
+
+def _required(attribute: Attribute, span: Span) -> bool:
+    if not attribute_applies(attribute, span.labels):
+        return False
+    when = attribute.required_when
+    return (
+        attribute.required
+        or any(label in attribute.required_for for label in span.labels)
+        or (when is not None and span.attributes.get(when.attribute) in when.values)
+    )
+
+
+def _missing_relations(context: Context, marked: Marked) -> Found:
+    """Arrows that the codebook requires of a span and that are not drawn."""
+    for span, name, relation, drawn in _relations(context, marked):
+        when = relation.required_when
+        need = max(relation.min, 1 if when and span.attributes.get(when.attribute) in when.values else 0)
+        if drawn < need:
+            where = f"{', '.join(span.labels)} {span.start}..{span.end} of layer {span.layer}"
+            yield f"{where} has {drawn} arrows {name}, expected at least {need}", span
+
+
+def _too_many_relations(context: Context, marked: Marked) -> Found:
+    """More arrows of a kind than the codebook allows."""
+    for span, name, relation, drawn in _relations(context, marked):
+        if relation.max is not None and drawn > relation.max:
+            where = f"{', '.join(span.labels)} {span.start}..{span.end} of layer {span.layer}"
+            yield f"{where} has {drawn} arrows {name}, expected at most {relation.max}", span
+
+
+def _relations(context: Context, marked: Marked) -> Iterator[tuple[Span, str, Relation, int]]:
+    for span in marked.spans:
+        relations = context.codebook.layers[span.layer].relations
+        if relations:
+            drawn = Counter(link.name for link in span.links)
+            yield from ((span, name, relation, drawn[name]) for name, relation in relations.items())
+
+
+def _reference_types(context: Context, marked: Marked) -> Found:
+    """References to entities of another type than the span's label, where the codebook ties the two."""
+    for span in marked.spans:
+        for name, attribute in context.codebook.layers[span.layer].attributes.items():
+            if attribute.types_match_label and name in span.attributes:
+                value = span.attributes[name]
+                for entity in value if isinstance(value, list) else [value]:
+                    if entity in context.entities and context.entities[entity].type not in span.labels:
+                        kind = context.entities[entity].type
+                        yield f"{entity} is {kind}, the span {span.start}..{span.end} is {span.labels[0]}", span
+
+
+class AnnotationCheck(NamedTuple):
+    """A check of the accepted spans of one annotation."""
+
+    code: str
+    reads: str
+    function: Callable[[Context, Marked], Found]
+
+
+ANNOTATION_CHECKS = (
+    AnnotationCheck("overlap", "spans", _overlap),
+    AnnotationCheck("missing-attribute", "attributes", _missing_attributes),
+    AnnotationCheck("missing-relation", "relations", _missing_relations),
+    AnnotationCheck("too-many-relations", "relations", _too_many_relations),
+    AnnotationCheck("reference-type", "attributes, entities.toml", _reference_types),
+)
+
+
+def check_annotation(context: Context, marked: Marked) -> Iterator[Problem]:
+    """Every check of the table on one annotation; the findings name annotation and region and quarantine nothing."""
+    for code, _, function in ANNOTATION_CHECKS:
+        for message, span in function(context, marked):
+            yield marked.where.problem(code, message, region_id=span.region_id)
+
+
+def _bad_qids(context: Context) -> Iterator[tuple[str, str]]:
+    for name, entity in context.entities.items():
+        if entity.qid is not None and not re.fullmatch(r"Q[1-9][0-9]*", entity.qid):
+            yield f"{name}: {entity.qid!r} is not a Wikidata item", "entities.toml"
+
+
+def _duplicate_qids(context: Context) -> Iterator[tuple[str, str]]:
+    holders: dict[str, list[str]] = defaultdict(list)
+    for name, entity in context.entities.items():
+        if entity.qid:
+            holders[entity.qid].append(name)
+    for qid, names in holders.items():
+        if len(names) > 1:
+            yield f"{qid} is the item of {', '.join(names)}", "entities.toml"
+
+
+def _ambiguous_names(context: Context) -> Iterator[tuple[str, str]]:
+    holders: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key, entity in context.entities.items():
+        for name in entity.names:
+            holders[name, entity.type].append(key)
+    for (name, kind), keys in holders.items():
+        if len(keys) > 1:
+            yield f"{kind} {name!r} is a name of {', '.join(keys)}", "entities.toml"
+
+
+class CorpusCheck(NamedTuple):
+    """A check of the registries as a whole."""
+
+    code: str
+    reads: str
+    function: Callable[[Context], Iterator[tuple[str, str]]]
+
+
+CORPUS_CHECKS = (
+    CorpusCheck("bad-qid", "entities.toml", _bad_qids),
+    CorpusCheck("duplicate-qid", "entities.toml", _duplicate_qids),
+    CorpusCheck("name-ambiguous", "entities.toml", _ambiguous_names),
+)
+
+
+def check_registries(context: Context) -> Iterator[Problem]:
+    """Every check of the table on the registries."""
+    for code, _, function in CORPUS_CHECKS:
+        for message, file in function(context):
+            yield problem(code, message, file=file)

@@ -1,0 +1,226 @@
+"""The codebook: layers, labels, attributes, relations and document layers, as records.
+
+It is the source of the labelling configuration, the guidelines, the schemas, the card's tables and the checks; each of
+them is a pure function of a `Codebook`. The order of labels and values is the order in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+ValueKind = Literal["choice", "text", "ref", "taxonomy", "rating", "number"]
+Overlap = Literal["forbid", "nest", "allow"]
+
+
+class Record(msgspec.Struct, forbid_unknown_fields=True):
+    """Base of everything read from TOML: a misspelled key is an error. Treated as immutable."""
+
+
+class Example(Record):
+    """`span` (which occurs once in `text`) is marked with the label or value that the example stands under."""
+
+    text: str
+    span: str
+
+
+class NearMiss(Record):
+    """`span` is *not* marked so: `instead` names the right label or value of the same list, or "nothing"."""
+
+    text: str
+    span: str
+    instead: str
+    why: str
+
+
+class Rule(Record):
+    """A question that annotators argue about, and its answer."""
+
+    ask: str
+    answer: str
+
+
+class Value(Record):
+    """A value of a choice. `alias` is how exports spell it; `former` are older spellings that mean the same."""
+
+    definition: str = ""
+    example: Example | None = None
+    near_miss: NearMiss | None = None
+    alias: str | None = None
+    former: list[str] = []
+
+
+class Label(Value):
+    """A label of a span layer."""
+
+    color: str | None = None
+    hotkey: str | None = None
+
+
+class RequiredWhen(Record):
+    """Required where the attribute `attribute` of the same span has one of `values`."""
+
+    attribute: str
+    values: list[str]
+
+
+class Field(Record):
+    """A typed value given by an annotator: an attribute of a span, or a document layer."""
+
+    kind: ValueKind
+    title: str = ""
+    question: str = ""
+    many: bool = False
+    required: bool = False
+    control: str | None = None
+    former_controls: list[str] = []
+    registry: str = "entities"
+    values: dict[str, Value] = {}
+    rules: list[Rule] = []
+
+
+class Attribute(Field):
+    """A field of the spans of a layer; `labels` limits it to spans with one of these labels (empty: all)."""
+
+    labels: list[str] = []
+    required_for: list[str] = []
+    required_when: RequiredWhen | None = None
+    types_match_label: bool = False
+
+
+class DocumentLayer(Field):
+    """A field of a whole article. `text` names the text it is about; without one, the first."""
+
+    text: str | None = None
+
+
+class Relation(Record):
+    """An arrow from a span of the layer to spans of the layers `to`; `max` None means any number.
+
+    `alias` is the relation label in exports (default: the key); with `unlabelled`, arrows without a label are meant.
+    """
+
+    to: list[str]
+    title: str = ""
+    question: str = ""
+    min: int = 0
+    max: int | None = None
+    alias: str | None = None
+    unlabelled: bool = False
+    required_when: RequiredWhen | None = None
+
+
+class Layer(Record):
+    """A span layer. `multiple`: a region may carry several labels."""
+
+    labels: dict[str, Label]
+    title: str = ""
+    question: str = ""
+    instructions: str = ""
+    rules: list[Rule] = []
+    overlap: Overlap = "allow"
+    multiple: bool = False
+    control: str | None = None
+    former_controls: list[str] = []
+    text: str | None = None
+    attributes: dict[str, Attribute] = {}
+    relations: dict[str, Relation] = {}
+
+
+class Text(Record):
+    """A text shown to annotators: `field` of a task's data, plain or HTML (of which the rendered text counts)."""
+
+    field: str
+    kind: Literal["plain", "html"] = "plain"
+
+
+class Head(Record):
+    """What the codebook is called, and what holds for all layers."""
+
+    version: str
+    title: str = ""
+    introduction: str = ""
+    rules: list[Rule] = []
+
+
+class Tokens(Record):
+    """Which span layer the BIO tags of the `tokens` config show; without one, the first layer."""
+
+    layer: str | None = None
+
+
+class Codebook(Record):
+    """The whole codebook, as read."""
+
+    codebook: Head
+    texts: dict[str, Text] = {}
+    layers: dict[str, Layer] = {}
+    document: dict[str, DocumentLayer] = {}
+    tokens: Tokens = msgspec.field(default_factory=Tokens)
+
+    @property
+    def main_text(self) -> str | None:
+        """The name of the first text, if there is any."""
+        return next(iter(self.texts), None)
+
+    @property
+    def token_layer(self) -> str | None:
+        """The layer shown by the `tokens` config: the one named, else the first."""
+        return self.tokens.layer or next(iter(self.layers), None)
+
+    def fields(self) -> Iterator[tuple[str, Field]]:
+        """Every attribute and document layer with its place in the file."""
+        for name, layer in self.layers.items():
+            for key, attribute in layer.attributes.items():
+                yield f"layers.{name}.attributes.{key}", attribute
+        for key, document in self.document.items():
+            yield f"document.{key}", document
+
+    def label_sets(self) -> Iterator[tuple[str, dict[str, Label] | dict[str, Value]]]:
+        """Every inventory of labels or values with its place in the file."""
+        for name, layer in self.layers.items():
+            yield f"layers.{name}.labels", layer.labels
+        for place, field in self.fields():
+            if field.values:
+                yield f"{place}.values", field.values
+
+
+def layer_control(name: str, layer: Layer) -> str:
+    """The name of the layer's control in Label Studio."""
+    return layer.control or name
+
+
+def attribute_control(layer_name: str, name: str, attribute: Attribute) -> str:
+    """The name of the attribute's per-region control in Label Studio."""
+    return attribute.control or f"{layer_name}_{name}"
+
+
+def document_control(name: str, document: DocumentLayer) -> str:
+    """The name of the document layer's control in Label Studio."""
+    return document.control or name
+
+
+def relation_label(name: str, relation: Relation) -> str:
+    """The relation's label in Label Studio."""
+    return relation.alias or name
+
+
+def exported(key: str, value: Value) -> str:
+    """How exports spell a label or value."""
+    return value.alias or key
+
+
+def spellings(values: dict[str, Label] | dict[str, Value]) -> dict[str, str]:
+    """Every spelling that may stand in an export -> the label or value that it means."""
+    known: dict[str, str] = {}
+    for key, value in values.items():
+        for spelling in (*value.former, key, exported(key, value)):
+            known[spelling] = key
+    return known
+
+
+def attribute_applies(attribute: Attribute, labels: tuple[str, ...]) -> bool:
+    """Whether a span with `labels` may carry the attribute."""
+    return not attribute.labels or any(label in attribute.labels for label in labels)

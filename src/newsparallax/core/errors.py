@@ -1,0 +1,44 @@
+"""Exceptions are for runs that cannot go on; what is wrong with a single item is a Problem (`problems.py`).
+
+NewsParallaxError                 one root; every script prints it as one message and exits with 2
+├── UsageError                    the command was called in a way that cannot work
+├── CorpusError                   a file of the corpus folder (codebook, registries, seeds) cannot be used
+└── ExportError                   an export file cannot be read as Label Studio JSON
+    (has a `code`, so that a run over many shards can report it as a Problem instead of stopping)
+"""
+
+from __future__ import annotations
+
+
+class NewsParallaxError(Exception):
+    """A run cannot go on.
+
+    `file` and `place` say where, `message` says what was found and expected, `hint` says what to do.
+    """
+
+    def __init__(self, message: str, *, file: str | None = None, place: str | None = None, hint: str | None = None):
+        self.message, self.file, self.place, self.hint = message, file, place, hint
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = ": ".join(part for part in (self.file, self.place) if part)
+        text = f"{where}: {self.message}" if where else self.message
+        return f"{text}\n  {self.hint}" if self.hint else text
+
+
+class UsageError(NewsParallaxError):
+    """The command was called in a way that cannot work."""
+
+
+class CorpusError(NewsParallaxError):
+    """A file of the corpus folder cannot be used."""
+
+
+class ExportError(NewsParallaxError):
+    """An export file cannot be read; `code` is the Problem code for the same finding."""
+
+    def __init__(
+        self, code: str, message: str, *, file: str | None = None, place: str | None = None, hint: str | None = None
+    ):
+        self.code = code
+        super().__init__(message, file=file, place=place, hint=hint)

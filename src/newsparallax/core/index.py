@@ -1,0 +1,108 @@
+"""Which tasks are about which article: the index over all exports by which a build goes article by article.
+
+It holds a few words a task (article id, file, position), never a task; the tasks are read again when their turn comes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .article import RawTask
+from .context import Context
+from .decode import decode_task
+from .exports import ExportFolder
+
+
+class Unit(NamedTuple):
+    """One article and the places of its tasks: (file number, position)."""
+
+    article_id: str
+    tasks: tuple[tuple[int, int], ...]
+
+
+class _Head(msgspec.Struct):
+    """What of a task tells which article it is about."""
+
+    id: int | str | None = None
+    data: dict[str, Any] | None = None
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+
+
+def index_tasks(context: Context, exports: ExportFolder, text_ids: dict[str, str]) -> list[Unit]:
+    """All articles in order of their ids, each with its tasks; seeds without tasks too.
+
+    `text_ids` maps the SHA-256 of a seed's text to its article's id: a task that names no article but shows the text of
+    a seed is about that seed. Without seeds and without an id field, tasks with equal data are one article (a project
+    imported twice), called by the lowest of their ids.
+    """
+    places: dict[str, list[tuple[int, int]]] = {}
+    first_id: dict[bytes, str] = {}
+    by_data: dict[bytes, list[tuple[int, int]]] = {}
+    for file in range(len(exports.files)):
+        for position, raw in enumerate(exports.tasks(file)):
+            head = _head(raw)
+            article_id = _named(context, head, text_ids)
+            if article_id is not None:
+                places.setdefault(article_id, []).append((file, position))
+                continue
+            content = _content(head, raw)
+            own = str(head.id) if head.id is not None else f"task-{content.hex()}"
+            first_id[content] = min(first_id.get(content, own), own, key=_natural)
+            by_data.setdefault(content, []).append((file, position))
+    for content, found in by_data.items():
+        by_content = context.corpus.articles.id_from == "data"
+        article_id = f"task-{content.hex()}" if by_content else first_id[content]
+        places.setdefault(article_id, []).extend(found)
+    for article_id in context.articles:
+        places.setdefault(article_id, [])
+    return [Unit(article_id, tuple(places[article_id])) for article_id in sorted(places)]
+
+
+def unit_tasks(exports: ExportFolder, unit: Unit) -> list[RawTask]:
+    """The tasks of an article, read."""
+    return [RawTask(exports.name(file), exports.tasks(file)[position]) for file, position in unit.tasks]
+
+
+def _head(raw: memoryview) -> _Head:
+    try:
+        return _HEAD.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        task = decode_task(raw)
+        return _Head(task.id, task.data)
+
+
+def _named(context: Context, head: _Head, text_ids: dict[str, str]) -> str | None:
+    """The article that a task's data name, or whose text they show; None where the task's own id has to do."""
+    data = head.data or {}
+    source = context.corpus.articles
+    given = data.get(source.id_field or ("" if source.from_tasks else "article_id"))
+    if isinstance(given, str | int) and not isinstance(given, bool):
+        return str(given)
+    if source.from_tasks:
+        return None
+    for text in context.codebook.texts.values():
+        shown = data.get(text.field)
+        if isinstance(shown, str) and (known := text_ids.get(hashlib.sha256(shown.encode()).hexdigest())):
+            return known
+    return str(head.id) if head.id is not None else "(no article)"
+
+
+def _content(head: _Head, raw: memoryview) -> bytes:
+    """A digest of a task's data; of the whole task where it has no data, so that such tasks stay apart."""
+    if not head.data:
+        return hashlib.sha256(raw).digest()[:8]
+    try:
+        content = msgspec.json.encode(head.data, order="sorted")
+    except OverflowError:  # a number beyond 64 bits
+        content = repr(sorted(head.data.items())).encode()
+    return hashlib.sha256(content).digest()[:8]
+
+
+def _natural(task_id: str) -> tuple[int, int, str]:
+    """Numbers in their order, before words."""
+    return (0, int(task_id), "") if task_id.isascii() and task_id.isdigit() else (1, 0, task_id)

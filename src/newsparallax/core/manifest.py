@@ -1,0 +1,50 @@
+"""The manifest: what a build holds, from which versions, with digests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import schema
+from .context import Context
+from .ids import short_hash
+from .tally import Tally
+
+FORMAT = 1
+
+
+def make_manifest(
+    context: Context, tally: Tally, files: dict[str, dict[str, Any]], tools: dict[str, str]
+) -> dict[str, Any]:
+    """The content of manifest.json; the same for the same inputs and tools.
+
+    `files` maps paths to {sha256, bytes, rows}; `tools` names the versions that decide about bytes.
+    """
+    corpus, codebook = context.corpus, context.codebook
+    shapes = {name: schema.features(struct) for name, struct in schema.configs(codebook).items()}
+    return {
+        "manifest_version": FORMAT,
+        "name": corpus.name,
+        "version": corpus.version,
+        "codebook_version": codebook.codebook.version,
+        "content_digest": content_digest(shapes, tally.digest),
+        "human_gold": tally.gold["by_human"],
+        "model_gold": tally.gold["by_model"],
+        "counts": tally.as_counts(),
+        "rows": {
+            config: {split: count for (name, split), count in sorted(tally.rows.items()) if name == config}
+            for config in shapes
+        },
+        "labels": {
+            name: {label: tally.labels[name, label] for label in layer.labels}
+            for name, layer in codebook.layers.items()
+        },
+        "splits": {"policy": corpus.splits, "by": "event_id"},
+        "annotators": {name: annotator.kind for name, annotator in context.annotators.items()},
+        "tools": tools,
+        "files": dict(sorted(files.items())),
+    }
+
+
+def content_digest(shapes: dict[str, Any], rows: int) -> str:
+    """The digest of a dataset's content: the sum of its rows' digests, and the shapes of its configs."""
+    return f"{rows:064x}-{short_hash(shapes)}"

@@ -1,0 +1,70 @@
+"""Some articles with their tasks -> tables, problems and counts: the one conversion that every engine runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from . import schema
+from .article import Conversion, RawTask, convert_article
+from .context import Context
+from .ids import DIGEST_MODULUS, rows_digest, split_of
+from .problems import Problem
+from .rows import Pretokenizer, Row, article_rows
+from .tally import Tally
+
+
+class Part(NamedTuple):
+    """Tables by (config, split), problems in order of the articles, and counts."""
+
+    tables: dict[tuple[str, str], pa.Table]
+    problems: list[Problem]
+    tally: Tally
+
+
+def convert_part(
+    context: Context,
+    articles: Iterable[tuple[str, list[RawTask]]],
+    read_text: Callable[[str], str | None],
+    pretokenize: Pretokenizer,
+) -> Part:
+    """Convert articles, given as (id, tasks) in order; the same for one process, many, or many machines."""
+    rows: dict[tuple[str, str], list[Row]] = {}
+    problems: list[Problem] = []
+    tally = Tally()
+    for article_id, tasks in articles:
+        found = convert_article(context, article_id, tasks, read_text)
+        problems += found.problems
+        _count(tally, found)
+        if not found.exists:
+            continue
+        split = split_of(found.event_id, context.corpus.splits)
+        made, shown = article_rows(context, found, pretokenize)
+        tally.tokens += shown
+        tally.events.add(found.event_id)
+        for config, added in made.items():
+            rows.setdefault((config, split), []).extend(added)
+            tally.rows[config, split] += len(added)
+            if added:
+                tally.digest = (tally.digest + rows_digest(config, split, added)) % DIGEST_MODULUS
+    schemas = {name: schema.arrow_schema(struct) for name, struct in schema.configs(context.codebook).items()}
+    tables = {key: pa.Table.from_pylist(found_rows, schemas[key[0]]) for key, found_rows in rows.items()}
+    return Part(tables, problems, tally)
+
+
+def _count(tally: Tally, found: Conversion) -> None:
+    tally.counts += found.counts
+    tally.repairs += found.repairs
+    tally.problems += Counter(problem.code for problem in found.problems)
+    if not found.exists:
+        return
+    tally.counts["articles"] += 1
+    tally.states[found.state] += 1
+    tally.annotators += Counter(marked.annotator.name for marked in found.marked)
+    if found.gold:
+        tally.gold[found.gold.method] += 1
+        tally.gold[f"by_{found.gold.kind}"] += 1
+        tally.labels += Counter((span.layer, label) for span in found.gold.spans for label in span.labels)

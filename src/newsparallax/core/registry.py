@@ -1,0 +1,120 @@
+"""The registries beside the codebook: corpus, articles, entities, annotators, waivers, as records."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from .codebook import Record
+
+AnnotatorKind = Literal["human", "model", "unknown"]
+
+
+class Entity(Record):
+    """A canonical entity: one id, one type, one Wikidata QID; `names` maps a name to the sort of name that it is."""
+
+    type: str
+    description: str = ""
+    qid: str | None = None
+    names: dict[str, str] = {}
+
+
+class Annotator(Record):
+    """Who annotated, under a pseudonym.
+
+    `ids` are the Label Studio user ids that mean this annotator; `anonymous` says that annotations which name nobody
+    are theirs.
+    """
+
+    kind: AnnotatorKind
+    given: str = ""
+    role: Literal["annotator", "adjudicator"] = "annotator"
+    ids: list[int] = []
+    anonymous: bool = False
+
+
+class Block(Record):
+    """A part of the text, `[start, end)` in code points; `head` and `tail` are its first and last words, as proof."""
+
+    kind: Literal["byline", "dateline", "caption", "headline", "body", "promo", "pull_quote", "paragraph"]
+    start: int
+    end: int
+    head: str = ""
+    tail: str = ""
+
+
+class Article(Record):
+    """A seed and what is known of it. Keys of `inferred` are fields that the file does not state, with the reason."""
+
+    file: str
+    sha256: str
+    event: str | None = None
+    title: str | None = None
+    outlet: str | None = None
+    agency: str | None = None
+    dateline: str | None = None
+    date: str | None = None
+    language: str | None = None
+    machine_translated: bool | None = None
+    url: str | None = None
+    rights_holder: str | None = None
+    redistribute: bool = False
+    inferred: dict[str, str] = {}
+    blocks: list[Block] = []
+
+
+class FromTasks(Record):
+    """Where articles come from when there are no seeds: fields of the tasks' own data.
+
+    Without `id_field`, an article is called as its first task is, or with `id_from = "data"` by a digest of its data
+    (for exports of several projects, whose task ids collide). `references` maps what a task's data says instead of a
+    text (a URL or path) to a file of the corpus folder.
+    """
+
+    from_tasks: bool = False
+    id_field: str | None = None
+    id_from: Literal["task", "data"] = "task"
+    event_field: str | None = None
+    language: str | None = None
+    rights_holder: str | None = None
+    redistribute: bool = False
+    references: dict[str, str] = {}
+
+
+class Offsets(Record):
+    """Explicit policy for spans with white space at their edges."""
+
+    edge_spaces: Literal["trim", "keep"] = "trim"
+
+
+class Corpus(Record):
+    """The corpus: what it is called, which version it is, how it is split and how gold is chosen."""
+
+    name: str
+    version: str
+    title: str = ""
+    license: str = ""
+    languages: list[str] = []
+    gold: Literal["adjudicated", "majority"] = "adjudicated"
+    splits: dict[str, int] = msgspec.field(default_factory=lambda: {"train": 1})
+    articles: FromTasks = msgspec.field(default_factory=FromTasks)
+    offsets: Offsets = msgspec.field(default_factory=Offsets)
+
+
+class Waiver(Record):
+    """A known problem that is accepted, with its reason; a waiver that covers nothing is an error."""
+
+    code: str
+    reason: str
+    file: str | None = None
+    article_id: str | None = None
+    task_id: str | None = None
+    annotation_id: str | None = None
+    region_id: str | None = None
+
+
+class Waivers(Record):
+    """The content of waivers.toml."""
+
+    waivers: list[Waiver] = []

@@ -1,0 +1,126 @@
+"""Codebook -> guidelines.md: what annotators read, in the order in which they work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..codebook import Attribute, Codebook, Example, Field, Layer, NearMiss, Rule, Value
+from ..registry import Entity
+
+MARK = "<!-- made from codebook.toml and entities.toml by scripts/generate.py; do not edit -->"
+
+
+def render_guidelines(codebook: Codebook, entities: dict[str, Entity]) -> str:
+    """The annotators' guidelines as Markdown: one section a layer, then the list of entities."""
+    lines = [MARK, "", f"# {codebook.codebook.title}: guidelines for annotators", ""]
+    lines += [codebook.codebook.introduction.strip(), ""]
+    lines += _rules(codebook.codebook.rules)
+    for number, (name, layer) in enumerate(codebook.layers.items(), 1):
+        lines += _layer(number, name, layer)
+    if codebook.document:
+        lines += ["## The article as a whole", ""]
+        for name, document in codebook.document.items():
+            lines += _field(name, document)
+    if entities and any(field.kind == "ref" for _, field in codebook.fields()):
+        lines += _entities(entities)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _layer(number: int, name: str, layer: Layer) -> Iterator[str]:
+    yield from (f"## {number}. {layer.title or name}: {layer.question}".rstrip(": "), "")
+    yield from (layer.instructions.strip(), "") if layer.instructions else ()
+    yield from _values(layer.labels, "label", {key: label.hotkey for key, label in layer.labels.items()})
+    yield from _rules(layer.rules)
+    for key, attribute in layer.attributes.items():
+        yield from _field(key, attribute)
+    if layer.relations:
+        yield from ("### Arrows", "")
+        for key, relation in layer.relations.items():
+            to = " or ".join(f"*{target}*" for target in relation.to)
+            yield f"- `{key}` -> {to} ({_arity(relation.min, relation.max)}). {relation.question}"
+        yield ""
+
+
+def _field(key: str, field: Field) -> Iterator[str]:
+    yield from (f"### `{key}`: {field.question or field.title}".rstrip(": "), "")
+    notes = list(_conditions(field))
+    if notes:
+        yield from (" ".join(notes), "")
+    yield from _values(field.values, "value", {})
+    yield from _rules(field.rules)
+
+
+def _conditions(field: Field) -> Iterator[str]:
+    if isinstance(field, Attribute):
+        if field.labels:
+            yield f"For {_listed(field.labels)}."
+        if field.required_for:
+            yield f"Required for {_listed(field.required_for)}."
+        if field.required_when:
+            when = field.required_when
+            yield f"Required where `{when.attribute}` is {_listed(when.values)}."
+    if field.required:
+        yield "Required."
+    if field.kind == "text":
+        yield "Free text."
+    if field.kind == "ref":
+        yield "An id of the list of entities below."
+
+
+def _values(values: Mapping[str, Value], what: str, hotkeys: dict[str, str | None]) -> Iterator[str]:
+    if not values:
+        return
+    keys = any(hotkeys.values())
+    yield f"| {what} |{' key |' if keys else ''} meaning | like this | not like this |"
+    yield f"|---|{'---|' if keys else ''}---|---|---|"
+    for key, value in values.items():
+        hotkey = f" {hotkeys.get(key) or ''} |" if keys else ""
+        yield f"| **{key}** |{hotkey} {value.definition} | {_shown(value.example)} | {_missed(value.near_miss)} |"
+    yield ""
+
+
+def _shown(example: Example | None) -> str:
+    return _in_context(example.text, example.span) if example else ""
+
+
+def _missed(near_miss: NearMiss | None) -> str:
+    if not near_miss:
+        return ""
+    verdict = "not marked" if near_miss.instead == "nothing" else f"`{near_miss.instead}`"
+    return f"{_in_context(near_miss.text, near_miss.span)} ({verdict}: {near_miss.why})"
+
+
+def _in_context(text: str, span: str) -> str:
+    """The example with its span in bold, as it would be marked on the page."""
+    before, _, after = text.partition(span)
+    return f"{before}**[{span}]**{after}".replace("|", "\\|").replace("\n", " ")
+
+
+def _rules(rules: list[Rule]) -> Iterator[str]:
+    for rule in rules:
+        yield f"- **{rule.ask}** {rule.answer}"
+    if rules:
+        yield ""
+
+
+def _entities(entities: dict[str, Entity]) -> Iterator[str]:
+    yield from (
+        "## The list of entities",
+        "",
+        "| id | type | who or what | names, with the sort of name |",
+        "|---|---|---|---|",
+    )
+    for key, entity in entities.items():
+        names = ", ".join(f"{name} ({sort})" if sort else name for name, sort in entity.names.items())
+        yield f"| `{key}` | {entity.type} | {entity.description} | {names} |"
+    yield ""
+
+
+def _arity(low: int, high: int | None) -> str:
+    if high is None:
+        return "any number" if low == 0 else f"{low} or more"
+    return str(high) if low == high else f"{low} or {high}" if high - low == 1 else f"{low} to {high}"
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(words)

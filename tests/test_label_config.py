@@ -1,0 +1,202 @@
+"""The labelling configuration made from codebooks, read back as Label Studio reads it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, fromstring
+
+import msgspec
+import pytest
+
+from newsparallax.core.codebook import Codebook, attribute_control, document_control, layer_control
+from newsparallax.core.registry import Entity
+from newsparallax.core.render.label_config import render_label_config
+from newsparallax.core.toml import read_toml
+
+ANNOTATIONS = Path(__file__).parents[1] / "annotations"
+ODD = 'say "it\'s" <b> & name="x"\nnow'
+
+SMALL: dict[str, Any] = {
+    "codebook": {"version": "1"},
+    "texts": {"body": {"field": "body_html", "kind": "html"}, "lead": {"field": "lead"}},
+    "layers": {
+        "marks": {
+            "labels": {"B": {"alias": "b-alias", "color": "#111111", "hotkey": "b"}, "A": {"definition": ODD}, ODD: {}},
+            "multiple": True,
+            "attributes": {
+                "sort": {"kind": "choice", "values": {"one": {}, ODD: {"definition": ODD}}, "labels": ["B", "A"]},
+                "note": {"kind": "text", "required_for": ["A"], "labels": ["A"]},
+                "notes": {"kind": "text", "many": True},
+                "who": {"kind": "ref", "types_match_label": True, "many": True},
+                "stars": {"kind": "rating", "required": True, "control": "the_stars"},
+                "age": {"kind": "number"},
+            },
+            "relations": {"to": {"to": ["marks"]}, "any": {"to": ["marks"], "unlabelled": True}},
+        },
+        "leads": {
+            "labels": {"C, D": {}, "E": {}},
+            "text": "lead",
+            "control": "lead_labels",
+            "attributes": {"sure": {"kind": "rating", "required": True}},
+            "relations": {"to": {"to": ["marks"]}, "back": {"to": ["marks"], "alias": "from"}},
+        },
+    },
+    "document": {
+        "mood": {"kind": "choice", "values": {f"m{n}": {} for n in range(6)}, "required": True},
+        "kinds": {"kind": "taxonomy", "values": {"X": {}, "X > Y > Z": {"alias": "X > Y > zed"}}, "text": "lead"},
+    },
+}
+PEOPLE = {"ann": Entity(type="A", description="one <person>"), "bob": Entity(type="B"), "hut": Entity(type="HUT")}
+
+
+def small(**changes: Any) -> Codebook:
+    return msgspec.convert({**SMALL, **changes}, Codebook)
+
+
+def real() -> tuple[Codebook, dict[str, Entity]]:
+    codebook = read_toml(ANNOTATIONS / "codebook.toml", Codebook)
+    return codebook, read_toml(ANNOTATIONS / "entities.toml", dict[str, Entity])
+
+
+def rendered(codebook: Codebook, entities: dict[str, Entity]) -> Element:
+    return fromstring(render_label_config(codebook, entities))
+
+
+def named(root: Element, name: str) -> Element:
+    (found,) = (element for element in root.iter() if element.get("name") == name)
+    return found
+
+
+def controls(codebook: Codebook) -> list[str]:
+    names = [document_control(name, document) for name, document in codebook.document.items()]
+    for name, layer in codebook.layers.items():
+        names.append(layer_control(name, layer))
+        names += [attribute_control(name, key, attribute) for key, attribute in layer.attributes.items()]
+    return names
+
+
+@pytest.mark.parametrize(
+    ("codebook", "entities"), [(small(), PEOPLE), (small(), {}), real()], ids=["small", "none", "own"]
+)
+def test_every_control_is_there_once_and_is_about_a_text(codebook: Codebook, entities: dict[str, Entity]) -> None:
+    xml = render_label_config(codebook, entities)
+    root = fromstring(xml)
+    assert Counter(element.get("name") for element in root.iter() if element.get("name")) == Counter(
+        [*controls(codebook), *codebook.texts]
+    )
+    for name in controls(codebook):
+        assert named(root, name).get("toName") in codebook.texts
+    # How the server looks for duplicate names: with a regular expression over the XML.
+    names = re.findall(r'\bname="([^"]*)"', xml)
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(("codebook", "entities"), [(small(), PEOPLE), real()], ids=["small", "own"])
+def test_labels_stand_in_the_codebooks_order(codebook: Codebook, entities: dict[str, Entity]) -> None:
+    root = rendered(codebook, entities)
+    for name, layer in codebook.layers.items():
+        labels = named(root, layer_control(name, layer))
+        assert [label.get("value") for label in labels] == list(layer.labels)
+        assert [label.get("hint", "") for label in labels] == [label.definition for label in layer.labels.values()]
+        for key, attribute in layer.attributes.items():
+            if attribute.kind == "choice":
+                choices = named(root, attribute_control(name, key, attribute))
+                assert [choice.get("value") for choice in choices] == list(attribute.values)
+
+
+def test_begins_with_the_mark_and_ends_with_a_newline() -> None:
+    xml = render_label_config(*real())
+    assert xml.startswith("<!-- made from")
+    assert "scripts/generate.py" in xml.splitlines()[0]
+    assert xml.splitlines()[1] == "<View>"
+    assert xml.endswith("</View>\n")
+
+
+def test_is_deterministic() -> None:
+    assert render_label_config(small(), PEOPLE) == render_label_config(small(), PEOPLE)
+
+
+def test_layers_are_marked_in_their_own_text() -> None:
+    root = rendered(small(), PEOPLE)
+    assert (named(root, "body").tag, named(root, "body").get("value")) == ("HyperText", "$body_html")
+    assert (named(root, "lead").tag, named(root, "lead").get("granularity")) == ("Text", "word")
+    marks, leads = named(root, "marks"), named(root, "lead_labels")
+    assert (marks.tag, marks.get("toName"), marks.get("choice")) == ("HyperTextLabels", "body", "multiple")
+    assert (leads.tag, leads.get("toName"), leads.get("choice")) == ("Labels", "lead", None)
+    assert marks[0].attrib == {"value": "B", "alias": "b-alias", "background": "#111111", "hotkey": "b"}
+
+
+def test_attributes_show_for_spans_that_may_carry_them() -> None:
+    codebook, entities = real()
+    for book, registry in ((small(), PEOPLE), (codebook, entities)):
+        root = rendered(book, registry)
+        views = {child.get("name"): view for view in root.iter("View") for child in view}
+        for name, layer in book.layers.items():
+            for key, attribute in layer.attributes.items():
+                control = named(root, attribute_control(name, key, attribute))
+                assert control.get("perRegion") == "true"
+                for element in (control, views[control.get("name")]):
+                    assert element.get("visibleWhen") == "region-selected"
+                    assert element.get("whenTagName") == layer_control(name, layer)
+                assert ("whenLabelValue" in views[control.get("name")].attrib) == bool(attribute.labels)
+    assert named(rendered(small(), {}), "marks_sort").get("whenLabelValue") == "b-alias,A"
+
+
+def test_required_is_said_where_label_studio_asks_for_it_rightly() -> None:
+    root = rendered(small(), PEOPLE)
+    required = {element.get("name") for element in root.iter() if element.get("required") == "true"}
+    # A rating heeds only whenLabelValue, and a label with a comma cannot stand there: not `leads_sure`.
+    assert required == {"marks_note", "the_stars", "mood"}
+    assert all(named(root, str(name)).get("requiredMessage") for name in required)
+    assert named(rendered(*real()), "euphemisms_plain_meaning").get("required") is None
+
+
+def test_kinds_of_fields() -> None:
+    root = rendered(small(), PEOPLE)
+    note, notes = named(root, "marks_note"), named(root, "marks_notes")
+    assert (note.tag, note.get("displayMode"), note.get("maxSubmissions")) == ("TextArea", "region-list", "1")
+    assert (notes.get("editable"), notes.get("maxSubmissions")) == ("true", None)
+    assert (named(root, "the_stars").tag, named(root, "marks_age").tag) == ("Rating", "Number")
+    mood = named(root, "mood")
+    assert (mood.get("layout"), mood.get("choice"), mood.get("perRegion")) == ("select", "single", None)
+    kinds = named(root, "kinds")
+    assert [choice.attrib for choice in kinds.iter("Choice")] == [
+        {"value": "X"},
+        {"value": "Y"},
+        {"value": "Z", "alias": "zed"},
+    ]
+    assert kinds.get("toName") == "lead"
+
+
+def test_references_offer_the_registry() -> None:
+    who = named(rendered(small(), PEOPLE), "marks_who")
+    assert (who.tag, who.get("choice")) == ("Choices", "multiple")
+    assert [choice.attrib for choice in who] == [{"value": "ann", "hint": "one <person>"}, {"value": "bob"}]
+    assert named(rendered(small(), {}), "marks_who").tag == "TextArea"
+    many = {f"e{number}": Entity(type="A") for number in range(201)}
+    assert named(rendered(small(), many), "marks_who").tag == "TextArea"
+
+
+def test_relations_stand_once() -> None:
+    root = rendered(small(), {})
+    assert [relation.get("value") for relation in root.iter("Relation")] == ["to", "from"]
+    assert len(list(root.iter("Relations"))) == 1
+
+
+def test_style_keeps_spaces_and_labels_in_sight() -> None:
+    style = rendered(*real())[0]
+    assert style.tag == "Style"
+    assert "white-space: pre-wrap" in (style.text or "")
+    assert "position: sticky" in (style.text or "")
+    # Label Studio reads the style as XML source, in which > would be &gt;.
+    assert not set(style.text or "") & set("<>&")
+
+
+def test_a_codebook_without_texts_or_layers_is_valid() -> None:
+    root = rendered(small(texts={}), PEOPLE)
+    assert {element.get("toName") for element in root.iter()} == {None}
+    assert named(root, "marks").tag == "Labels"
+    assert rendered(small(texts={}, layers={}, document={}), {}).tag == "View"
