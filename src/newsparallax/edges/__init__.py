@@ -1,0 +1,1 @@
+"""The edges: files, engines and libraries around the core."""

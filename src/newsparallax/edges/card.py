@@ -1,0 +1,96 @@
+"""The card of a build: the corpus's own card with its blocks filled, and the YAML by which `datasets` loads it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..core import schema
+from ..core.codebook import Codebook
+from ..core.context import Context
+from ..core.errors import CorpusError
+from ..core.render.card import block_names, fill_blocks, render_blocks
+from .folder import CorpusFolder
+
+CARD = "dataset_card.md"
+BLOCKS = ("version", "annotators", "counts", "configs", "layers", "splits", "articles")
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def write_card(folder: CorpusFolder, draft: Path, manifest: dict[str, Any]) -> None:
+    """Write README.md: front matter of the corpus's card with what the build adds, then the prose, filled."""
+    front, prose = read_card(folder)
+    front = {**_defaults(folder.context), **front, **_loading(folder.context.codebook, manifest)}
+    text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
+    body = fill_blocks(prose, render_blocks(folder.context, manifest))
+    (draft / "README.md").write_text(f"---\n{text}---\n{body}", encoding="utf-8")
+
+
+def read_card(folder: CorpusFolder) -> tuple[dict[str, Any], str]:
+    """Front matter and prose of dataset_card.md; a plain card where the corpus has none."""
+    path = folder.root / CARD
+    if not path.is_file():
+        return {}, _plain_card(folder.context)
+    text = path.read_text(encoding="utf-8")
+    front: Any = {}
+    if text.startswith("---\n") and "\n---\n" in text:
+        head, text = text[4:].split("\n---\n", 1)
+        try:
+            front = yaml.safe_load(head) or {}
+        except yaml.YAMLError as error:
+            raise CorpusError(f"the front matter is not YAML: {error}", file=CARD) from None
+    if not isinstance(front, dict):
+        raise CorpusError("the front matter is not a table of keys", file=CARD)
+    for name in block_names(text):
+        if name not in BLOCKS:
+            raise CorpusError(
+                f"expected one of {', '.join(BLOCKS)}, found {name!r}", file=CARD, place="begin generated"
+            )
+    return front, text
+
+
+def _plain_card(context: Context) -> str:
+    title = context.corpus.title or context.corpus.name
+    blocks = "\n\n".join(f"<!-- begin generated: {name} -->\n<!-- end generated: {name} -->" for name in BLOCKS)
+    return f"\n# {title}\n\n{blocks}\n"
+
+
+def _defaults(context: Context) -> dict[str, Any]:
+    corpus = context.corpus
+    found: dict[str, Any] = {"pretty_name": corpus.title or corpus.name}
+    if corpus.license:
+        found["license"] = corpus.license
+    if corpus.languages:
+        found["language"] = corpus.languages
+    return found
+
+
+def _loading(codebook: Codebook, manifest: dict[str, Any]) -> dict[str, Any]:
+    """`configs` and `dataset_info`: explicit files and features, so that nothing is inferred from names or data."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from datasets import Features
+
+    splits = sorted({path.split("/")[1].rsplit("-", 1)[0] for path in manifest["files"] if path.endswith(".parquet")})
+    configs, infos = [], []
+    for name, struct in schema.configs(codebook).items():
+        files = [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits]
+        configs.append(
+            {"config_name": name, "data_files": files} | ({"default": True} if name == schema.ARTICLES else {})
+        )
+        rows = manifest["rows"][name]
+        sizes = {split: sum(file["bytes"] for path, file in manifest["files"].items() if path.startswith(f"{name}/{split}-")) for split in splits}  # fmt: skip  # noqa: E501
+        infos.append(
+            {
+                "config_name": name,
+                "features": Features.from_dict(schema.features(struct))._to_yaml_list(),
+                "splits": [{"name": s, "num_bytes": sizes[s], "num_examples": rows.get(s, 0)} for s in splits],
+                "download_size": sum(sizes.values()),
+                "dataset_size": sum(sizes.values()),
+            }
+        )
+    articles = manifest["counts"]["articles"]
+    size = next((name for limit, name in SIZES if articles < limit), "n>1M")
+    return {"size_categories": [size], "configs": configs, "dataset_info": infos}

@@ -1,0 +1,87 @@
+"""What all scripts share: exit codes, messages, progress, the list of problems."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from ..core.errors import NewsParallaxError
+from ..core.problems import Problem
+from .engine import Progress
+
+DONE, PROBLEMS, STOPPED = 0, 1, 2
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True)
+
+
+def run(main: Callable[..., Any]) -> None:
+    """Run a script: its options from the signature, its exit code from what it returns, one message on failure."""
+    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    command.command()(main)
+    run_app(command)
+
+
+def run_app(command: typer.Typer) -> None:
+    """Run a script with several commands in the same way."""
+    try:
+        code = command(standalone_mode=False)
+    except NewsParallaxError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        fail("interrupted; nothing was changed")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(DONE)
+    except OSError as error:
+        fail(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+    except Exception as error:
+        usage(error)
+    sys.exit(code if isinstance(code, int) else DONE)
+
+
+def usage(error: Exception) -> None:
+    """Print a usage error of the option parser as one message; anything else is a bug and is raised."""
+    message = getattr(error, "format_message", None)
+    if message is None:
+        raise error
+    fail(message() + "\n  --help lists the options")
+
+
+def fail(message: str) -> None:
+    """One message on stderr, exit code 2."""
+    err.print(f"error: {message}", markup=False)
+    sys.exit(STOPPED)
+
+
+def list_problems(problems: list[Problem], total: int) -> None:
+    """The first problems that no waiver covers, and how many there are in all, on stderr."""
+    for found in problems:
+        ids = ((name, getattr(found, f"{name}_id")) for name in ("article", "task", "annotation", "region"))
+        where = ", ".join([found.file or "", *(f"{name} {value}" for name, value in ids if value)]).strip(", ")
+        err.print(f"[bold]{found.code}[/bold] {escape(where)}: {escape(found.message)}")
+        err.print(f"  {found.hint}", markup=False)
+    if total > len(problems):
+        err.print(f"... and {total - len(problems):,} more")
+    err.print(f"{total:,} problem{'' if total == 1 else 's'} that no waiver covers")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress | None]:
+    """A progress line on stderr when that is a terminal; None, and silence, otherwise."""
+    if not err.is_terminal:
+        yield None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,}/{task.total:,}"))
+    with Bar(*columns, TimeElapsedColumn(), console=err, transient=True) as bar:
+        task = bar.add_task(what, total=0)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,82 @@
+"""Runs the conversion over a corpus folder: in this process or in several, with the same result."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+
+from ..core.article import RawTask
+from ..core.index import Unit, index_tasks, unit_tasks
+from ..core.part import Part, convert_part
+from .folder import CorpusFolder, open_corpus
+from .pretokenize import pretokenize
+
+PART_ARTICLES = 64  # articles converted at a time; fixed, so that row groups do not depend on the number of workers
+
+Progress = Callable[[int, int], None]
+Batch = list[tuple[str, list[RawTask]]]
+
+
+def convert_corpus(folder: CorpusFolder, workers: int = 1, progress: Progress | None = None) -> Iterator[Part]:
+    """Every part of the corpus in order of article ids; `progress` is told articles done and in all.
+
+    Raises ExportError for an export that cannot be read, before anything is converted.
+    """
+    units = index_tasks(folder.context, folder.exports, _text_ids(folder))
+    batches = _batches(folder, units)
+    done = 0
+    for number, part in _run(folder, batches, workers):
+        done += number
+        if progress:
+            progress(done, len(units))
+        yield part
+
+
+def _text_ids(folder: CorpusFolder) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, article in folder.context.articles.items():
+        text = folder.read_text(f"seeds/{article.file}")
+        if text is not None:
+            found[hashlib.sha256(text.encode()).hexdigest()] = key
+    return found
+
+
+def _batches(folder: CorpusFolder, units: list[Unit]) -> Iterator[Batch]:
+    for at in range(0, len(units), PART_ARTICLES):
+        yield [(unit.article_id, unit_tasks(folder.exports, unit)) for unit in units[at : at + PART_ARTICLES]]
+
+
+def _run(folder: CorpusFolder, batches: Iterable[Batch], workers: int) -> Iterator[tuple[int, Part]]:
+    if workers <= 1:
+        for batch in batches:
+            yield len(batch), convert_part(folder.context, batch, folder.read_text, pretokenize)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_open, initargs=(folder,)) as pool:
+        waiting: deque[tuple[int, Future[Part]]] = deque()
+        batches = iter(batches)
+        while True:
+            for batch in islice(batches, 2 * workers - len(waiting)):
+                whole = [(key, [RawTask(task.file, bytes(task.content)) for task in tasks]) for key, tasks in batch]
+                waiting.append((len(batch), pool.submit(_convert, whole)))
+            if not waiting:
+                return
+            number, future = waiting.popleft()
+            yield number, future.result()
+
+
+_worker_folder: CorpusFolder | None = None
+
+
+def _open(folder: CorpusFolder) -> None:
+    global _worker_folder
+    _worker_folder = folder
+
+
+def _convert(batch: Batch) -> Part:
+    folder = _worker_folder or open_corpus(None)
+    return convert_part(folder.context, batch, folder.read_text, pretokenize)

@@ -1,0 +1,113 @@
+"""Output folders appear whole or not at all.
+
+A build is written beside its place and put there in one step: on Linux by exchanging the two folders
+(renameat2 with RENAME_EXCHANGE), so that at no moment there is none; elsewhere by two renames, of which an interrupted
+one is taken back by the next run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..core.errors import UsageError
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+MARK = "manifest.json"  # what a finished build holds, and what makes a folder ours to replace
+
+
+@contextmanager
+def new_folder(place: Path) -> Iterator[Path]:
+    """A folder to write in, which becomes `place` when the block ends without an exception.
+
+    Raises UsageError when `place` holds something that is not a build. Leftovers of killed runs are removed.
+    """
+    place = place.absolute()
+    _refuse_foreign(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(place)
+    draft = place.parent / f".{place.name}.partial-{os.getpid()}"
+    draft.mkdir()
+    try:
+        yield draft
+        _sync(draft)
+        _swap(draft, place)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def point(link: Path, target: Path) -> None:
+    """Let the symbolic link `link` point at its neighbour `target`, in one step."""
+    if link.exists() and not link.is_symlink():
+        return
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target.name)
+    fresh.replace(link)
+
+
+def _refuse_foreign(place: Path) -> None:
+    if place.is_dir():
+        if any(place.iterdir()) and not (place / MARK).is_file():
+            hint = "name a new folder, or an earlier build, with --out"
+            raise UsageError(f"{place} holds files that are not a build of this program; left as it is", hint=hint)
+    elif place.exists():
+        raise UsageError(f"{place} is a file, expected a folder", hint="name a folder with --out")
+
+
+def _tidy(place: Path) -> None:
+    """Remove what killed runs left, and take back an exchange that was interrupted between its two renames."""
+    old = place.parent / f".{place.name}.old"
+    if old.is_dir():
+        if place.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(place)
+    for draft in place.parent.glob(f".{place.name}.partial-*"):
+        process = draft.name.rpartition("-")[2]
+        if not (process.isdigit() and _alive(int(process))):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
+
+
+def _sync(folder: Path) -> None:
+    """Let everything reach the disk before the folder gets its name."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def _swap(draft: Path, place: Path) -> None:
+    if not place.exists():
+        draft.rename(place)
+        return
+    if _exchange(draft, place):
+        return
+    old = place.parent / f".{place.name}.old"
+    place.rename(old)
+    draft.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; False where the system cannot."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    return bool(rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0)

@@ -1,0 +1,63 @@
+"""What was written, read again with `datasets`, and compared: counts, label names, quotes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..core import schema
+from ..core.context import Context
+from ..core.errors import NewsParallaxError
+from ..core.tally import Tally
+
+BATCH = 1000
+
+
+def read_back(folder: Path, context: Context, tally: Tally) -> None:
+    """Load every config of the dataset in `folder` and compare it with what was converted.
+
+    Raises NewsParallaxError naming config and split when a count, a feature or a quote is not what was written.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the import, which reads it; nothing here needs a hub
+    import datasets
+
+    datasets.disable_progress_bars()
+    with tempfile.TemporaryDirectory() as cache:
+        for config, struct in schema.configs(context.codebook).items():
+            loaded = datasets.load_dataset(str(folder), config, cache_dir=cache)
+            _compare(config, loaded, datasets.Features.from_dict(schema.features(struct)), tally)
+            if config in context.codebook.layers:
+                texts = datasets.load_dataset(str(folder), schema.ARTICLES, cache_dir=cache)
+                for split in loaded:
+                    _compare_quotes(config, split, texts[split], loaded[split])
+
+
+def _compare(config: str, loaded: Any, features: Any, tally: Tally) -> None:
+    expected = {split: rows for (name, split), rows in tally.rows.items() if name == config}
+    found = {str(split): dataset.num_rows for split, dataset in loaded.items()}
+    if found != (expected or {next(iter(found)): 0}):
+        raise NewsParallaxError(f"loaded {found} rows, wrote {expected}", file=config)
+    for split, dataset in loaded.items():
+        if dataset.features != features:
+            raise NewsParallaxError(
+                f"loaded the features {dataset.features}, wrote {features}", file=config, place=split
+            )
+
+
+def _compare_quotes(config: str, split: str, articles: Any, spans: Any) -> None:
+    """Every quote is the slice that its offsets name; both sides are in order of article ids, so one pass does."""
+    texts = _columns(articles, ("article_id", "text"))
+    key, text = None, ""
+    for article_id, start, end, quote in _columns(spans, ("article_id", "start", "end", "quote")):
+        while key != article_id:
+            key, text = next(texts)
+        if text[start:end] != quote:
+            raise NewsParallaxError(f"{article_id} {start}..{end} is not {quote!r}", file=config, place=split)
+
+
+def _columns(dataset: Any, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    for batch in dataset.select_columns(list(names)).with_format("arrow").iter(BATCH):
+        yield from zip(*(batch[name].to_pylist() for name in names), strict=True)

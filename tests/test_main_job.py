@@ -1,0 +1,63 @@
+"""The main job on the real corpus: golden counts and records, and the promise of the quick start."""
+
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+
+from newsparallax.edges.build import build
+from newsparallax.edges.folder import open_corpus
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    return build(open_corpus(None), tmp_path_factory.mktemp("build") / "dataset")
+
+
+def rows(built, config, split="train"):
+    return load_dataset(str(built.place), config, split=split)
+
+
+def test_counts(built):
+    counts = built.manifest["counts"]
+    assert counts["articles"] == 2
+    assert counts["events"] == 1
+    assert counts["annotations"] == 6
+    assert counts["results_in"] == counts["results_accepted"] == 2590
+    assert counts["problems"] == {}
+    assert {config: splits["train"] for config, splits in built.manifest["rows"].items()} == {
+        "articles": 2,
+        "entities": 177,
+        "cues": 2,
+        "euphemisms": 5,
+        "stances": 21,
+        "defects": 8,
+        "tokens": 32,
+        "votes": 639,
+    }
+
+
+def test_the_worked_example(built):
+    euphemisms = rows(built, "euphemisms")
+    (row,) = [row for row in euphemisms if row["quote"] == "special military operation"]
+    named = {name: euphemisms.features[name].int2str(row[name]) for name in ("label", "voice", "flagged")}
+    assert named == {"label": "EUPHEMISM", "voice": "attributed", "flagged": "metalinguistic"}
+    assert row["referent"] == "ukraine-war"
+    assert [(cue["label"], cue["quote"]) for cue in row["cue"]] == [
+        ("FLAG", "a euphemism with which it refers to"),
+        ("GLOSS", "the invasion of the neighboring country"),
+    ]
+    assert [user["quote"] for user in row["user"]] == ["Moscow"]
+
+
+@pytest.mark.parametrize("config", ["entities", "cues", "euphemisms", "stances", "defects"])
+def test_every_span_proves_itself(built, config):
+    texts = {row["article_id"]: row["text"] for row in rows(built, "articles")}
+    for row in rows(built, config):
+        assert texts[row["article_id"]][row["start"] : row["end"]] == row["quote"]
+
+
+def test_the_seeds_are_verbatim(built):
+    for row in rows(built, "articles"):
+        seed = Path(__file__).parents[1] / "seeds" / f"{row['article_id']}.txt"
+        assert row["text"].encode() == seed.read_bytes()
