@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..core import schema
+from ..core.croissant import make_croissant
 from ..core.manifest import make_manifest
 from ..core.problems import Problem
 from ..core.tally import Tally
@@ -50,7 +51,8 @@ def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progr
         files = {path.relative_to(draft).as_posix(): _file(path) for path in sorted(draft.rglob("*")) if path.is_file()}
         manifest = make_manifest(folder.context, tally, files, {"pyarrow": pa.__version__})
         write_card(folder, draft, manifest)
-        manifest["files"]["README.md"] = _file(draft / "README.md")
+        _write_json(draft / "croissant.json", make_croissant(folder.context, manifest))
+        manifest["files"] |= {name: _file(draft / name) for name in ("README.md", "croissant.json")}
         _write_json(draft / MARK, manifest)
         read_back(draft, folder.context, tally)
     if out is None:
