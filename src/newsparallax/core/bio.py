@@ -41,5 +41,6 @@ def _obstacle(span: Span, block: Range, shown: list[Span], tokens: list[Range], 
     if shown and span.start < shown[-1].end:
         return "nested" if span.end <= shown[-1].end else "crossing"
     if first >= last:
-        return "cut_tokens" if any(start < span.end and span.start < end for start, end in tokens) else "no_token"
+        around = tokens[max(0, last - 1) : last + 1]  # the last token that ends before the span does, and the next
+        return "cut_tokens" if any(s < span.end and span.start < e for s, e in around) else "no_token"
     return None if tokens[first][0] == span.start and tokens[last - 1][1] == span.end else "cut_tokens"

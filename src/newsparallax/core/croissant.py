@@ -1,8 +1,8 @@
 """The manifest -> Croissant metadata (croissant.json), by which dataset search engines and loaders know the dataset.
 
-Croissant 1.1, https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html. One record set a Parquet file; columns
-that hold lists of records are fields with subfields. What lies deeper than that (the arrows of spans nested in articles)
-is not described; the flat configs have it.
+Croissant 1.1, https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html. One record set a Parquet file;
+columns that hold lists of records are fields with subfields. What lies deeper than that (the arrows of spans nested in
+articles) is not described; the flat configs have it.
 """
 
 from __future__ import annotations

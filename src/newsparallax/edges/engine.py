@@ -7,12 +7,16 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from pathlib import Path
 
 from ..core.article import RawTask
+from ..core.context import Context
+from ..core.errors import NewsParallaxError
 from ..core.index import Unit, index_tasks, unit_tasks
 from ..core.part import Part, convert_part
-from .folder import CorpusFolder, open_corpus
+from .folder import CorpusFolder
 from .pretokenize import pretokenize
 
 PART_ARTICLES = 64  # articles converted at a time; fixed, so that row groups do not depend on the number of workers
@@ -56,27 +60,38 @@ def _run(folder: CorpusFolder, batches: Iterable[Batch], workers: int) -> Iterat
             yield len(batch), convert_part(folder.context, batch, folder.read_text, pretokenize)
         return
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_open, initargs=(folder,)) as pool:
-        waiting: deque[tuple[int, Future[Part]]] = deque()
-        batches = iter(batches)
-        while True:
-            for batch in islice(batches, 2 * workers - len(waiting)):
-                whole = [(key, [RawTask(task.file, bytes(task.content)) for task in tasks]) for key, tasks in batch]
-                waiting.append((len(batch), pool.submit(_convert, whole)))
-            if not waiting:
-                return
-            number, future = waiting.popleft()
-            yield number, future.result()
+    opening = (folder.root, folder.context)
+    try:
+        with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_open, initargs=opening) as pool:
+            yield from _in_order(pool, iter(batches), 2 * workers)
+    except BrokenProcessPool:
+        hint = "if memory ran out, take fewer --workers"
+        raise NewsParallaxError("a worker process ended without an answer; nothing was written", hint=hint) from None
 
 
-_worker_folder: CorpusFolder | None = None
+def _in_order(pool: ProcessPoolExecutor, batches: Iterator[Batch], ahead: int) -> Iterator[tuple[int, Part]]:
+    """Convert batches in the pool, a few ahead of the one whose turn it is."""
+    waiting: deque[tuple[int, Future[Part]]] = deque()
+    while True:
+        for batch in islice(batches, ahead - len(waiting)):
+            whole = [(key, [RawTask(task.file, bytes(task.content)) for task in tasks]) for key, tasks in batch]
+            waiting.append((len(batch), pool.submit(_convert, whole)))
+        if not waiting:
+            return
+        number, future = waiting.popleft()
+        yield number, future.result()
 
 
-def _open(folder: CorpusFolder) -> None:
-    global _worker_folder
-    _worker_folder = folder
+_worker: CorpusFolder | None = None
+
+
+def _open(root: Path, context: Context) -> None:
+    """Give a worker process its corpus: what is small travels, texts are read where they are needed."""
+    global _worker
+    _worker = CorpusFolder(root, context, [])
 
 
 def _convert(batch: Batch) -> Part:
-    folder = _worker_folder or open_corpus(None)
-    return convert_part(folder.context, batch, folder.read_text, pretokenize)
+    if _worker is None:
+        raise RuntimeError("the worker process was not opened")
+    return convert_part(_worker.context, batch, _worker.read_text, pretokenize)
