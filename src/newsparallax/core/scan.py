@@ -1,0 +1,279 @@
+"""What is in the tasks of an export: the evidence from which a codebook is proposed.
+
+Read are the annotations that are not cancelled, never drafts or predictions. Memory grows with the number of tasks,
+labels and values, not with their texts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from .codebook import LEVELS
+from .context import LABEL_TYPES, VALUE_TYPES
+from .decode import BadItem, Completer, DecodedAnnotation, DecodedTask, Item, RegionValue
+from .html_text import RenderedHtml, render_html
+from .offsets import Located, TextIndex, judge
+
+LABELS = "labels"
+JUDGED = 5000  # regions of a text by which its field is found; more would not change the verdict
+
+_REFERENCE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*://|data:|/)\S+\s*", re.IGNORECASE)
+
+
+@dataclass
+class Seen:
+    """A control as the items show it: kinds, texts, values, and the controls of the regions that it describes."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    to_names: Counter[str] = field(default_factory=Counter)
+    values: Counter[str] = field(default_factory=Counter)
+    several: bool = False
+    on: Counter[str] = field(default_factory=Counter)
+    about_article: int = 0
+
+    @property
+    def kind(self) -> str:
+        """Labels, if any item has that kind; else the kind of most items."""
+        return LABELS if LABELS in self.kinds else min(self.kinds, key=lambda kind: (-self.kinds[kind], kind))
+
+
+@dataclass
+class DataField:
+    """A field of the tasks' data: in how many tasks it holds a text, or a string that refers to a file instead."""
+
+    texts: int = 0
+    references: int = 0
+    others: int = 0
+    length: int = 0  # of all its texts, in code points
+
+    @property
+    def strings(self) -> int:
+        """In how many tasks it holds a string."""
+        return self.texts + self.references
+
+
+@dataclass
+class Scan:
+    """Everything found; fed with `add`, task by task."""
+
+    tasks: int = 0
+    annotations: int = 0
+    cancelled: int = 0
+    items: int = 0
+    nameless: int = 0
+    unreadable: int = 0
+    controls: dict[str, Seen] = field(default_factory=dict)
+    unsupported: Counter[tuple[str, str]] = field(default_factory=Counter)
+    arrows: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # label, from a control, to a control
+    fields: dict[str, DataField] = field(default_factory=dict)
+    marked: Counter[str] = field(default_factory=Counter)  # text -> regions
+    paths: Counter[str] = field(default_factory=Counter)  # text -> regions given by paths, as in HTML
+    proved: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # text -> field -> regions
+    nearby: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    judged: Counter[str] = field(default_factory=Counter)
+    completers: Counter[int] = field(default_factory=Counter)
+    anonymous: int = 0
+    ids: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))  # task id -> digests of data
+    naming: Counter[str] = field(default_factory=Counter)  # field of the data -> tasks in which it may be an id
+    named: dict[str, dict[str, set[bytes]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
+
+    def add(self, task: DecodedTask, id_fields: tuple[str, ...] = ()) -> None:
+        """Take a task in; `id_fields` are the fields of its data that may name the article."""
+        self.tasks += 1
+        for key, value in task.data.items():
+            self._add_field(self.fields.setdefault(key, DataField()), value)
+        digest = _digest(task.data)
+        if task.id is not None:
+            self.ids[task.id].add(digest)
+        for key in id_fields:
+            name = task.data.get(key)
+            if isinstance(name, str | int) and not isinstance(name, bool) and name != "":
+                self.named[key][str(name)].add(digest)
+                self.naming[key] += 1
+        shown = _Texts(task.data)
+        for annotation in task.annotations:
+            self._add_completer(annotation)
+            if annotation.cancelled:
+                self.cancelled += 1
+            else:
+                self.annotations += 1
+                self._add_items(annotation.items, shown)
+
+    def colliding_ids(self) -> bool:
+        """Whether one task id stands for different data, as in exports of several projects."""
+        return any(len(digests) > 1 for digests in self.ids.values())
+
+    def is_html(self, text: str) -> bool:
+        """Whether at least half of the regions of a text are given by paths."""
+        return self.paths[text] > 0 and 2 * self.paths[text] >= self.marked[text]
+
+    def names_articles(self, key: str) -> bool:
+        """Whether every task has the field, and no two tasks with different data have the same value in it."""
+        shared = any(len(digests) > 1 for digests in self.named[key].values())
+        return self.tasks > 0 and self.naming[key] == self.tasks and not shared
+
+    def _add_field(self, known: DataField, value: Any) -> None:
+        if not isinstance(value, str):
+            known.others += 1
+        elif _REFERENCE.fullmatch(value):
+            known.references += 1
+        else:
+            known.texts += 1
+            known.length += len(value)
+
+    def _add_completer(self, annotation: DecodedAnnotation) -> None:
+        number = completer(annotation)
+        if number is not None:
+            self.completers[number] += 1
+        self.anonymous += annotation.completed_by is None
+
+    def _add_items(self, found: list[Item | BadItem], shown: _Texts) -> None:
+        self.items += len(found)
+        items = [item for item in found if isinstance(item, Item)]
+        self.unreadable += len(found) - len(items)
+        regions: dict[str, list[str]] = {}  # region id -> controls of its labels
+        others: set[str] = set()  # ids of regions of other kinds
+        for item in items:
+            if item.id is None or item.type == "relation":
+                continue
+            kind = kind_of(item)
+            if kind == LABELS and item.from_name:
+                regions.setdefault(str(item.id), []).append(item.from_name)
+            elif kind not in VALUE_TYPES:
+                others.add(str(item.id))
+        for item in items:
+            if item.type == "relation":
+                self._add_arrow(item, regions)
+            elif not item.from_name:
+                self.nameless += 1
+            elif kind_of(item) not in (LABELS, *VALUE_TYPES):
+                self.unsupported[kind_of(item), item.from_name] += 1
+            else:
+                self._add_item(item, item.from_name, regions, others, shown)
+
+    def _add_item(self, item: Item, name: str, regions: dict[str, list[str]], others: set[str], shown: _Texts) -> None:
+        seen = self.controls.setdefault(name, Seen())
+        seen.kinds[kind_of(item)] += 1
+        if item.to_name:
+            seen.to_names[item.to_name] += 1
+        value = item.value or RegionValue()
+        words = _words(kind_of(item), value)
+        seen.values.update(words)
+        seen.several |= len(words) > 1
+        if kind_of(item) == LABELS:
+            self._prove(item.to_name or "", value, shown)
+        elif str(item.id) in regions:
+            seen.on.update(regions[str(item.id)])
+        elif str(item.id) not in others and value.start is None:
+            seen.about_article += 1
+
+    def _add_arrow(self, item: Item, regions: dict[str, list[str]]) -> None:
+        """Note between which controls the arrow runs; of a region with labels of several, the first by name."""
+        ends = [min(regions.get(str(end), [""])) for end in (item.from_id, item.to_id)]
+        if all(ends):
+            source, target = reversed(ends) if item.direction == "left" else ends
+            self.arrows.update((label, source, target) for label in item.labels or [""])
+
+    def _prove(self, text: str, value: RegionValue, shown: _Texts) -> None:
+        """Judge a region against every field of the task that could be its text."""
+        path = isinstance(value.start, str) and "/" in value.start
+        self.marked[text] += 1
+        self.paths[text] += path
+        quote = value.text if isinstance(value.text, str) and value.text.strip() else None
+        if quote is None or self.judged[text] >= JUDGED:
+            return
+        self.judged[text] += 1
+        for name in shown.names:
+            method = shown.place(name, value, quote) if path else shown.place_plain(name, value, quote)
+            if method is not None:
+                (self.nearby if method == "nearby" else self.proved)[text][name] += 1
+
+
+class _Texts:
+    """The strings of a task's data, indexed and rendered when first needed."""
+
+    def __init__(self, data: dict[str, Any]):
+        self._data = data
+        self.names = [key for key, value in data.items() if isinstance(value, str) and not _REFERENCE.fullmatch(value)]
+        self._plain: dict[str, TextIndex] = {}
+        self._html: dict[str, tuple[RenderedHtml, TextIndex]] = {}
+
+    def place_plain(self, name: str, value: RegionValue, quote: str) -> str | None:
+        """How the region's quote is proved in the field (a method of `judge`, or "exact"); None if it is not."""
+        if name not in self._plain:
+            self._plain[name] = TextIndex(self._data[name])
+        return _judged(self._plain[name], value.start, value.end, quote)
+
+    def place(self, name: str, value: RegionValue, quote: str) -> str | None:
+        """The same for a region given by paths, in the rendered text of the field."""
+        if name not in self._html:
+            page = render_html(self._data[name])
+            self._html[name] = page, TextIndex(page.text)
+        page, index = self._html[name]
+        whole = value.globalOffsets
+        if whole and (method := _judged(index, whole.start, whole.end, quote)):
+            return method
+        start = page.resolve(str(value.start), int(value.startOffset or 0))
+        end = page.resolve(str(value.end), int(value.endOffset or 0))
+        return _judged(index, start, end, quote)
+
+
+def _judged(index: TextIndex, start: Any, end: Any, quote: str) -> str | None:
+    if not (isinstance(start, int | float) and isinstance(end, int | float)):
+        return None
+    found = judge(index, int(start), int(end), quote)
+    return (found.method or "exact") if isinstance(found, Located) else None
+
+
+def completer(annotation: DecodedAnnotation) -> int | None:
+    """The number of whoever completed the annotation, if one is given."""
+    given = annotation.completed_by
+    given = given.id if isinstance(given, Completer) else given
+    if isinstance(given, str) and given.isascii() and given.isdigit():
+        return int(given)
+    return given if isinstance(given, int) else None
+
+
+def kind_of(item: Item) -> str:
+    """The kind of an item: "labels", a kind of value, or what else its type says."""
+    if item.type in LABEL_TYPES:
+        return LABELS
+    if item.type is not None or item.value is None:
+        return item.type or "?"
+    value = item.value
+    if value.labels is not None or value.hypertextlabels is not None:
+        return LABELS
+    return next((kind for kind in ("choices", "taxonomy", "rating", "number") if getattr(value, kind) is not None), "?")
+
+
+def _words(kind: str, value: RegionValue) -> list[str]:
+    """The labels or values of an item, as it spells them."""
+    if kind == LABELS:
+        return list(dict.fromkeys(value.labels or value.hypertextlabels or []))
+    if kind == "choices":
+        return value.choices or []
+    return [LEVELS.join(path) for path in value.taxonomy or []] if kind == "taxonomy" else []
+
+
+def _digest(data: dict[str, Any]) -> bytes:
+    try:
+        return hashlib.sha256(msgspec.json.encode(data, order="sorted")).digest()[:8]
+    except OverflowError:  # a number beyond 64 bits
+        return hashlib.sha256(repr(sorted(data.items())).encode()).digest()[:8]
+
+
+def unsupported_in(scan: Scan) -> Iterator[str]:
+    """What the items hold that no layer can take, a line for each kind."""
+    for (kind, name), count in sorted(scan.unsupported.items()):
+        yield f"items of the kind {kind} ({name}): {count:,}"
+    if scan.nameless:
+        yield f"items that name no control (from_name): {scan.nameless:,}"
+    if scan.unreadable:
+        yield f"items that cannot be read: {scan.unreadable:,}"
