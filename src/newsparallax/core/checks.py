@@ -7,12 +7,12 @@ A new check is a new row. A check of an annotation yields (message, span); a che
 from __future__ import annotations
 
 import re
+from bisect import bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import NamedTuple
 
-from .codebook import Attribute, Relation, attribute_applies
+from .codebook import Attribute, Relation, RequiredWhen, attribute_applies
 from .context import Context
 from .problems import Problem, problem
 from .spans import Marked, Span
@@ -28,21 +28,28 @@ def _overlap(context: Context, marked: Marked) -> Found:
             groups[span.layer, span.text_name].append(span)
     for (layer, _), spans in groups.items():
         spans.sort(key=lambda span: (span.start, -span.end))
-        if context.codebook.layers[layer].overlap == "forbid":
-            yield from ((_touch(a, b, "overlap"), b) for a, b in pairwise(spans) if b.start < a.end)
-        else:
-            yield from _crossings(spans)
+        forbidden = context.codebook.layers[layer].overlap == "forbid"
+        yield from _overlaps(spans) if forbidden else _crossings(spans)
+
+
+def _overlaps(spans: list[Span]) -> Found:
+    """Spans that begin before an earlier one ends, once each; `spans` in order of start, longest first."""
+    furthest = None
+    for span in spans:
+        if furthest and span.start < furthest.end:
+            yield _touch(furthest, span, "overlap"), span
+        if furthest is None or span.end > furthest.end:
+            furthest = span
 
 
 def _crossings(spans: list[Span]) -> Found:
-    """Spans that overlap without one holding the other; `spans` in order of start, longest first."""
-    open_spans: list[Span] = []
-    for span in spans:
-        while open_spans and open_spans[-1].end <= span.start:
-            open_spans.pop()
-        if open_spans and open_spans[-1].end < span.end:
-            yield _touch(open_spans[-1], span, "cross"), span
-        open_spans.append(span)
+    """Spans that overlap an earlier one without either holding the other, once each; `spans` ordered likewise."""
+    ends: list[tuple[int, int]] = []  # of the spans before, in order, each with the span's number
+    for number, span in enumerate(spans):
+        first = bisect_right(ends, (span.start, len(spans)))
+        if first < len(ends) and ends[first][0] < span.end:
+            yield _touch(spans[ends[first][1]], span, "cross"), span
+        insort(ends, (span.end, number))
 
 
 def _touch(first: Span, second: Span, how: str) -> str:
@@ -60,19 +67,25 @@ def _missing_attributes(context: Context, marked: Marked) -> Found:
 def _required(attribute: Attribute, span: Span) -> bool:
     if not attribute_applies(attribute, span.labels):
         return False
-    when = attribute.required_when
     return (
         attribute.required
         or any(label in attribute.required_for for label in span.labels)
-        or (when is not None and span.attributes.get(when.attribute) in when.values)
+        or _happens(attribute.required_when, span)
     )
+
+
+def _happens(when: RequiredWhen | None, span: Span) -> bool:
+    """Whether the attribute that a condition names has one of its values, or several among which is one of them."""
+    if when is None:
+        return False
+    value = span.attributes.get(when.attribute)
+    return any(part in when.values for part in (value if isinstance(value, list) else [value]))
 
 
 def _missing_relations(context: Context, marked: Marked) -> Found:
     """Arrows that the codebook requires of a span and that are not drawn."""
     for span, name, relation, drawn in _relations(context, marked):
-        when = relation.required_when
-        need = max(relation.min, 1 if when and span.attributes.get(when.attribute) in when.values else 0)
+        need = max(relation.min, 1 if _happens(relation.required_when, span) else 0)
         if drawn < need:
             where = f"{', '.join(span.labels)} {span.start}..{span.end} of layer {span.layer}"
             yield f"{where} has {drawn} arrows {name}, expected at least {need}", span

@@ -13,6 +13,7 @@ import msgspec
 
 ValueKind = Literal["choice", "text", "ref", "taxonomy", "rating", "number"]
 Overlap = Literal["forbid", "nest", "allow"]
+LEVELS = " > "  # between the levels of a taxonomy's value
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):
@@ -213,12 +214,24 @@ def exported(key: str, value: Value) -> str:
 
 
 def spellings(values: dict[str, Label] | dict[str, Value]) -> dict[str, str]:
-    """Every spelling that may stand in an export -> the label or value that it means."""
-    known: dict[str, str] = {}
-    for key, value in values.items():
-        for spelling in (*value.former, key, exported(key, value)):
-            known[spelling] = key
-    return known
+    """Every spelling that may stand in an export -> the label or value that it means.
+
+    Where one spelling could mean two, what exports say now comes before the names, and these before what was once said.
+    """
+    former = {spelling: key for key, value in values.items() for spelling in value.former}
+    return former | {key: key for key in values} | {exported(key, value): key for key, value in values.items()}
+
+
+def exported_path(path: str, values: dict[str, Value]) -> str:
+    """How exports spell a value of a taxonomy: each of its levels as the value that it leads to is spelled."""
+    levels = path.split(LEVELS)
+    steps = (LEVELS.join(levels[:depth]) for depth in range(1, len(levels) + 1))
+    return LEVELS.join(exported(step, values.get(step) or Value()).split(LEVELS)[-1] for step in steps)
+
+
+def path_spellings(values: dict[str, Value]) -> dict[str, str]:
+    """Every spelling of a taxonomy's path that may stand in an export -> the value that it means."""
+    return spellings(values) | {exported_path(key, values): key for key in values}
 
 
 def attribute_applies(attribute: Attribute, labels: tuple[str, ...]) -> bool:

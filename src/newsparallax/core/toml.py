@@ -1,14 +1,15 @@
 """TOML into typed records, with errors that name the key.
 
-msgspec says `$.layers[...].attributes[...]` where a table's keys are free; a person needs
-`layers.euphemisms.attributes.voice`. So when a conversion fails, the failing value is looked for again, one level at a
-time.
+msgspec says `$.layers[...].attributes[...]` where a table's keys are free; a person needs the keys themselves, what is
+there and what was expected. So when a conversion fails, the failing value is looked for again, one level at a time.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +19,17 @@ import msgspec.inspect as mi
 from .errors import CorpusError
 
 T = TypeVar("T")
+LONGEST = 60  # characters of a found value that a message shows
+
+_BARE = re.compile(r"[\w-]+")
+_WORDS = {
+    mi.StrType: "text in quotation marks",
+    mi.IntType: "a whole number",
+    mi.FloatType: "a number",
+    mi.BoolType: "true or false",
+    mi.DictType: "a table",
+    mi.StructType: "a table",
+}
 
 
 def read_toml(path: Path, type_: type[T], *, name: str | None = None) -> T:
@@ -32,53 +44,77 @@ def read_bytes(path: Path, name: str) -> bytes:
     """The bytes of a file that must be there."""
     try:
         return path.read_bytes()
+    except FileNotFoundError:
+        raise CorpusError("is not there", file=name, hint=f"expected at {path}") from None
     except OSError as error:
         raise CorpusError(f"cannot be read: {error.strerror}", file=name, hint=f"expected at {path}") from None
 
 
 def parse_toml(data: bytes, type_: type[T], *, name: str) -> T:
-    """Parse TOML bytes as `type_` (a msgspec Struct)."""
+    """Parse TOML bytes as `type_` (a msgspec Struct, or a dict of them)."""
     try:
         table = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise CorpusError(f"is not UTF-8 (byte {error.start})", file=name, hint="save the file as UTF-8") from None
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"line {line} is not UTF-8 (byte 0x{data[error.start]:02x})"
+        raise CorpusError(message, file=name, hint="save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise CorpusError(f"is not TOML: {error}", file=name) from None
+        raise CorpusError(f"is not TOML: {error}", file=name, hint=_toml_hint(str(error))) from None
     try:
         return msgspec.convert(table, type_)
     except msgspec.ValidationError:
         path, message = locate(table, mi.type_info(type_))
-        raise CorpusError(message, file=name, place=".".join(path) or None) from None
+        raise CorpusError(message, file=name, place=".".join(map(key_text, path)) or None) from None
+
+
+def _toml_hint(message: str) -> str | None:
+    """What to do about the mistakes that are made most."""
+    if "Invalid initial character for a key part" in message or "after a key" in message:
+        return "keys of other characters than A-Z a-z 0-9 _ - stand in quotation marks, and = before the value"
+    if message.startswith("Invalid value"):
+        return "text stands in quotation marks"
+    return None
+
+
+def key_text(key: str) -> str:
+    """A key in a dotted path: as it stands where that is clear, else in quotation marks."""
+    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 
 
 def locate(value: Any, type_: mi.Type, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:
-    """Where in `value` the conversion to `type_` fails, and what msgspec says there."""
+    """Where in `value` the conversion to `type_` fails, and what was found and expected there."""
     for key, part, part_type in _parts(value, type_):
-        if _failure(part, part_type):
+        if _fails(part, part_type):
             return locate(part, part_type, (*path, key))
-    return path, _plain(_failure(value, type_) or "is not valid")
+    struct = next((member for member in _members(type_) if isinstance(member, mi.StructType)), None)
+    if struct and isinstance(value, dict):
+        return path, _wrong_keys(value, struct)
+    return path, f"expected {_expected(type_)}, found {_found(value)}{_unquoted(value, type_)}"
+
+
+def _members(type_: mi.Type) -> tuple[mi.Type, ...]:
+    return type_.types if isinstance(type_, mi.UnionType) else (type_,)
 
 
 def _parts(value: Any, type_: mi.Type) -> list[tuple[str, Any, mi.Type]]:
-    if isinstance(type_, mi.UnionType):
-        members = (mi.StructType, mi.DictType) if isinstance(value, dict) else (mi.ListType,)
-        return next((_parts(value, member) for member in type_.types if isinstance(member, members)), [])
-    if isinstance(type_, mi.StructType) and isinstance(value, dict):
-        fields = {field.encode_name: field.type for field in type_.fields}
-        return [(key, part, fields[key]) for key, part in value.items() if key in fields]
-    if isinstance(type_, mi.DictType) and isinstance(value, dict):
-        return [(key, part, type_.value_type) for key, part in value.items()]
-    if isinstance(type_, mi.ListType) and isinstance(value, list):
-        return [(str(number), part, type_.item_type) for number, part in enumerate(value, 1)]
+    """Keys of a table or numbers of a list, with what stands there and what it should be."""
+    for member in _members(type_):
+        if isinstance(member, mi.StructType) and isinstance(value, dict):
+            fields = {field.encode_name: field.type for field in member.fields}
+            return [(key, part, fields[key]) for key, part in value.items() if key in fields]
+        if isinstance(member, mi.DictType) and isinstance(value, dict):
+            return [(key, part, member.value_type) for key, part in value.items()]
+        if isinstance(member, mi.ListType) and isinstance(value, list):
+            return [(str(number), part, member.item_type) for number, part in enumerate(value, 1)]
     return []
 
 
-def _failure(value: Any, type_: mi.Type) -> str | None:
+def _fails(value: Any, type_: mi.Type) -> bool:
     try:
         msgspec.convert(value, _as_annotation(type_))
-    except msgspec.ValidationError as error:
-        return str(error)
-    return None
+    except msgspec.ValidationError:
+        return True
+    return False
 
 
 def _as_annotation(type_: mi.Type) -> Any:
@@ -100,5 +136,41 @@ def _as_annotation(type_: mi.Type) -> Any:
     return simple.get(type(type_), Any)
 
 
-def _plain(message: str) -> str:
-    return re.sub(r" - at `[^`]*`", "", message).replace("Object ", "the table ", 1)
+def _wrong_keys(table: dict[str, Any], struct: mi.StructType) -> str:
+    """Which key of a table is unknown or missing; all that are there are right."""
+    known = [field.encode_name for field in struct.fields]
+    unknown = next((key for key in table if key not in known), None)
+    if unknown is not None:
+        close = get_close_matches(unknown, known, 1)
+        guess = f"; is {close[0]} meant?" if close else ""
+        return f"unknown key {key_text(unknown)}, expected keys out of {', '.join(known)}{guess}"
+    missing = next(field for field in struct.fields if field.required and field.encode_name not in table)
+    return f"the key {missing.encode_name} is missing, expected {_expected(missing.type)}"
+
+
+def _expected(type_: mi.Type) -> str:
+    """A type in words."""
+    if isinstance(type_, mi.UnionType):
+        return " or ".join(_expected(member) for member in type_.types if not isinstance(member, mi.NoneType))
+    if isinstance(type_, mi.LiteralType):
+        return f"one of {', '.join(map(str, type_.values))}"
+    if isinstance(type_, mi.ListType):
+        return f"a list, each of its entries {_expected(type_.item_type)}"
+    return _WORDS.get(type(type_), "another value")
+
+
+def _found(value: Any) -> str:
+    """A value as TOML spells it, shortened."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _unquoted(value: Any, type_: mi.Type) -> str:
+    """A hint for dates and numbers where text is expected."""
+    text = any(isinstance(member, mi.StrType) for member in _members(type_))
+    plain = isinstance(value, int | float) or hasattr(value, "isoformat")
+    return f' (write "{value}")' if text and plain and not isinstance(value, bool) else ""

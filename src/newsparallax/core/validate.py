@@ -9,15 +9,19 @@ from . import schema
 from .codebook import (
     Attribute,
     Codebook,
+    DocumentLayer,
+    Layer,
     RequiredWhen,
     Value,
     attribute_control,
     document_control,
     exported,
     layer_control,
+    relation_label,
 )
 from .errors import CorpusError
 from .registry import Annotator, Corpus
+from .toml import key_text
 
 Found = Iterator[tuple[str, str]]
 
@@ -36,60 +40,83 @@ def validate_codebook(codebook: Codebook, *, file: str = "codebook.toml") -> Non
 def validate_corpus(corpus: Corpus, *, file: str = "corpus.toml") -> None:
     """Raise CorpusError for a version, name or split policy that cannot be."""
     if not _VERSION.fullmatch(corpus.version):
-        raise CorpusError(f"expected MAJOR.MINOR.PATCH, found {corpus.version!r}", file=file, place="version")
+        message = f"expected MAJOR.MINOR.PATCH such as 0.1.0, found {corpus.version!r}"
+        raise CorpusError(message, file=file, place="version")
     if not corpus.name:
-        raise CorpusError("the corpus needs a name", file=file, place="name")
+        raise CorpusError("expected a name, found ''", file=file, place="name")
     for split, weight in corpus.splits.items():
-        if not _SPLIT.fullmatch(split) or weight < 0:
-            raise CorpusError("a split is a word with a whole number as its share", file=file, place=f"splits.{split}")
+        place = f"splits.{key_text(split)}"
+        if not _SPLIT.fullmatch(split):
+            raise CorpusError(f"a split's name holds letters, digits and _, found {split!r}", file=file, place=place)
+        if weight < 0:
+            raise CorpusError(f"expected a share of 0 or more, found {weight}", file=file, place=place)
     if not sum(corpus.splits.values()):
-        raise CorpusError("at least one split needs a share", file=file, place="splits")
+        found = _listed(f"{split} = {weight}" for split, weight in corpus.splits.items())
+        raise CorpusError(f"expected a split with a share above 0, found {found}", file=file, place="splits")
 
 
 def validate_annotators(annotators: dict[str, Annotator], *, file: str = "annotators.toml") -> None:
     """Raise CorpusError where one id means two annotators."""
-    holders: dict[str, str] = {}
+    holders = {name: name for name in annotators}
+    nobody = None
     for name, annotator in annotators.items():
-        for number in [str(number) for number in annotator.ids] + (["nobody"] if annotator.anonymous else []):
-            if number in holders:
-                message = f"{number} already means {holders[number]}"
-                raise CorpusError(message, file=file, place=f"{name}.{'anonymous' if number == 'nobody' else 'ids'}")
-            holders[number] = name
+        for number in map(str, annotator.ids):
+            if holders.setdefault(number, name) != name:
+                message = f"{number} already means the annotator {holders[number]}"
+                raise CorpusError(message, file=file, place=f"{key_text(name)}.ids")
+        if annotator.anonymous and nobody:
+            message = f"annotations that name nobody already mean {nobody}"
+            raise CorpusError(message, file=file, place=f"{key_text(name)}.anonymous")
+        nobody = name if annotator.anonymous else nobody
 
 
 def _names(codebook: Codebook) -> Found:
     reserved = schema.reserved_columns(codebook)
     for name, layer in codebook.layers.items():
         if not _NAME.fullmatch(name):
-            yield f"layers.{name}", "a layer's name is a word: letters, digits, _ and -"
+            message = f"a layer's name begins with a letter and holds letters, digits, _ and -, found {name!r}"
+            yield f"layers.{key_text(name)}", message
         if name in reserved["config"] | reserved["article"]:
-            yield f"layers.{name}", f"the name {name} is taken by a column or config of every dataset"
+            yield f"layers.{name}", f"the name {name} is taken by a column or config of every dataset; choose another"
         for kind, keys in (("attributes", layer.attributes), ("relations", layer.relations)):
             for key in keys:
                 if key in reserved["span"]:
-                    yield f"layers.{name}.{kind}.{key}", f"the name {key} is taken by a column of every span"
-        for key in set(layer.attributes) & set(layer.relations):
-            yield f"layers.{name}.relations.{key}", f"{key} is already an attribute of the layer"
+                    message = f"the name {key} is taken by a column of every span; choose another"
+                    yield f"layers.{name}.{kind}.{key}", message
+        for key in layer.relations:
+            if key in layer.attributes:
+                yield (
+                    f"layers.{name}.relations.{key}",
+                    f"{key} is already an attribute of the layer; choose another name",
+                )
     for key in codebook.document:
-        if key in reserved["article"] or key in codebook.layers:
-            yield f"document.{key}", f"the name {key} is taken by a column of every article"
+        if key in reserved["article"]:
+            yield f"document.{key}", f"the name {key} is taken by a column of every article; choose another"
+        if key in codebook.layers:
+            yield f"document.{key}", f"{key} is already a layer; choose another name"
 
 
 def _inventories(codebook: Codebook) -> Found:
     for place, values in codebook.label_sets():
         taken: dict[str, str] = {}
         for key, value in values.items():
-            for spelling in (exported(key, value), *value.former):
+            spelled = [("alias", exported(key, value)), *(("former", spelling) for spelling in value.former)]
+            for part, spelling in spelled:
                 if taken.setdefault(spelling, key) != key:
-                    yield f"{place}.{key}", f"{spelling!r} already means {taken[spelling]}"
+                    yield f"{place}.{key}.{part}", f"{spelling!r} in exports already means {taken[spelling]}"
     for name, layer in codebook.layers.items():
         if not layer.labels:
-            yield f"layers.{name}.labels", "a layer needs at least one label"
+            yield f"layers.{name}.labels", "expected at least one label, found none"
     for place, field in codebook.fields():
         if field.kind == "choice" and not field.values:
-            yield f"{place}.values", "a choice needs at least one value"
+            yield f"{place}.values", "expected at least one value for a choice, found none"
+        if field.values and field.kind not in ("choice", "taxonomy"):
+            yield (
+                f"{place}.values",
+                f"expected none: only a choice or taxonomy has values, and the kind is {field.kind}",
+            )
         if field.many and field.kind in ("rating", "number"):
-            yield f"{place}.many", f"a {field.kind} has one value"
+            yield f"{place}.many", f"expected false: a {field.kind} has one value"
 
 
 def _texts(codebook: Codebook) -> Found:
@@ -111,9 +138,19 @@ def _conditions(codebook: Codebook) -> Found:
                 for label in labels:
                     if label not in layer.labels:
                         yield f"{place}.{part}", f"expected labels out of {_listed(layer.labels)}, found {label!r}"
+                    elif attribute.labels and label not in attribute.labels:
+                        message = (
+                            f"expected labels out of those in `labels`, {_listed(attribute.labels)}, found {label!r}"
+                        )
+                        yield f"{place}.{part}", message
             yield from _when(f"{place}.required_when", attribute.required_when, layer.attributes)
             if attribute.kind == "ref" and attribute.registry != "entities":
                 yield f"{place}.registry", f"expected entities, the one registry, found {attribute.registry!r}"
+            if attribute.kind != "ref" and attribute.types_match_label:
+                yield (
+                    f"{place}.types_match_label",
+                    f"expected false: only a ref has types, and the kind is {attribute.kind}",
+                )
         for key, relation in layer.relations.items():
             yield from _when(f"layers.{name}.relations.{key}.required_when", relation.required_when, layer.attributes)
 
@@ -126,42 +163,63 @@ def _when(place: str, when: RequiredWhen | None, attributes: dict[str, Attribute
         return
     for value in when.values:
         if value not in attributes[when.attribute].values:
-            yield f"{place}.values", f"{value!r} is not a value of {when.attribute}"
+            known = _listed(attributes[when.attribute].values)
+            yield f"{place}.values", f"expected values of {when.attribute} out of {known}, found {value!r}"
 
 
 def _relations(codebook: Codebook) -> Found:
     for name, layer in codebook.layers.items():
+        drawn: dict[str, str] = {}
         for key, relation in layer.relations.items():
             place = f"layers.{name}.relations.{key}"
+            if drawn.setdefault(relation_label(key, relation), key) != key:
+                label = relation_label(key, relation)
+                yield f"{place}.alias", f"arrows labelled {label!r} already mean {drawn[label]}"
+            if not relation.to:
+                yield f"{place}.to", f"expected layers out of {_listed(codebook.layers)}, found none"
             for target in relation.to:
                 if target not in codebook.layers:
                     yield f"{place}.to", f"expected layers out of {_listed(codebook.layers)}, found {target!r}"
             if relation.min < 0 or (relation.max is not None and relation.max < max(relation.min, 1)):
-                yield f"{place}.max", f"expected 0 <= min <= max, found {relation.min} and {relation.max}"
-        if sum(relation.unlabelled for relation in layer.relations.values()) > 1:
-            yield f"layers.{name}.relations", "only one relation of a layer can be meant by arrows without a label"
+                most = "no max" if relation.max is None else f"max = {relation.max}"
+                yield f"{place}.max", f"expected 0 <= min <= max and max above 0, found min = {relation.min}, {most}"
+        unlabelled = [key for key, relation in layer.relations.items() if relation.unlabelled]
+        if len(unlabelled) > 1:
+            message = f"arrows without a label can mean one relation of a layer, found {_listed(unlabelled)}"
+            yield f"layers.{name}.relations", message
 
 
 def _controls(codebook: Codebook) -> Found:
-    """A control means one layer or document layer; an attribute's control may serve several layers."""
-    holders: dict[str, str] = {}
-    places = [(f"layers.{name}", layer_control(name, layer), layer.former_controls)
-              for name, layer in codebook.layers.items()]  # fmt: skip
-    places += [(f"document.{name}", document_control(name, document), document.former_controls)
-               for name, document in codebook.document.items()]  # fmt: skip
-    for place, control, former in places:
-        for used in (control, *former):
-            if holders.setdefault(used, place) != place:
-                yield f"{place}.control", f"the control {used!r} already belongs to {holders[used]}"
+    """A control means one layer or document layer; an attribute's control may serve several layers, as one kind."""
+    holders = {name: f"texts.{name}" for name in codebook.texts}
+    parts: list[tuple[str, str, Layer | DocumentLayer]] = []
+    parts += [(f"layers.{name}", layer_control(name, layer), layer) for name, layer in codebook.layers.items()]
+    parts += [(f"document.{name}", document_control(name, field), field) for name, field in codebook.document.items()]
+    uses = [(place, "control", control) for place, control, _ in parts]
+    uses += [(place, "former_controls", former) for place, _, part in parts for former in part.former_controls]
+    for place, key, used in uses:
+        if holders.setdefault(used, place) != place:
+            yield f"{place}.{key}", f"the control {used!r} already belongs to {holders[used]}"
+    yield from _attribute_controls(codebook, holders)
+
+
+def _attribute_controls(codebook: Codebook, holders: dict[str, str]) -> Found:
+    shared: dict[str, tuple[str, str]] = {}
     for name, layer in codebook.layers.items():
         own: dict[str, str] = {}
         for key, attribute in layer.attributes.items():
-            place = f"layers.{name}.attributes.{key}.control"
+            place = f"layers.{name}.attributes.{key}"
             for used in (attribute_control(name, key, attribute), *attribute.former_controls):
                 if own.setdefault(used, key) != key:
-                    yield place, f"the control {used!r} already belongs to the attribute {own[used]}"
-                if holders.get(used, "").startswith("layers."):
-                    yield place, f"the control {used!r} already belongs to {holders[used]}"
+                    yield f"{place}.control", f"the control {used!r} already belongs to the attribute {own[used]}"
+                if holders.get(used, "").startswith(("layers.", "texts.")):
+                    yield f"{place}.control", f"the control {used!r} already belongs to {holders[used]}"
+                first, kind = shared.setdefault(used, (place, attribute.kind))
+                if kind != attribute.kind:
+                    message = (
+                        f"the control {used!r} is that of {first}, expected its kind {kind}, found {attribute.kind}"
+                    )
+                    yield f"{place}.control", message
 
 
 def _hotkeys(codebook: Codebook) -> Found:
@@ -182,9 +240,12 @@ def _examples(codebook: Codebook) -> Found:
 
 def _example(place: str, value: Value, values: Iterable[str]) -> Found:
     for part, example in (("example", value.example), ("near_miss", value.near_miss)):
-        if example and (not example.span or example.text.count(example.span) != 1):
-            times = example.text.count(example.span) if example.span else 0
-            yield f"{place}.{part}", f"the span {example.span!r} stands {times} times in the text, expected once"
+        times = example.text.count(example.span) if example and example.span else 0
+        if example and times != 1:
+            yield (
+                f"{place}.{part}.span",
+                f"expected a span that stands once in the text, found {example.span!r} {times} times",
+            )
     if value.near_miss and value.near_miss.instead not in (*values, "nothing"):
         known = _listed([*values, "nothing"])
         yield f"{place}.near_miss.instead", f"expected one of {known}, found {value.near_miss.instead!r}"

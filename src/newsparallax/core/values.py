@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .codebook import Field, spellings
+from .codebook import LEVELS, Field, path_spellings, spellings
 from .decode import RegionValue
 from .registry import Entity
 
@@ -59,14 +59,18 @@ def _ref(field: Field, value: RegionValue, entities: Mapping[str, Entity]) -> An
 def _taxonomy(field: Field, value: RegionValue, entities: Mapping[str, Entity]) -> Any:
     if value.taxonomy is None:
         return Refused("bad-value", "expected `taxonomy`")
-    unknown = [" > ".join(path) for path in value.taxonomy if field.values and " > ".join(path) not in field.values]
+    if not field.values:  # the codebook leaves the tree open
+        return value.taxonomy
+    known = path_spellings(field.values)
+    paths = [LEVELS.join(path) for path in value.taxonomy]
+    unknown = [path for path in paths if path not in known]
     if unknown:
         return Refused("unknown-value", f"{_listed(unknown)} not among {_listed(list(field.values))}")
-    return value.taxonomy
+    return [known[path].split(LEVELS) for path in paths]
 
 
 def _rating(field: Field, value: RegionValue, entities: Mapping[str, Entity]) -> Any:
-    if value.rating is None or value.rating != int(value.rating):
+    if value.rating is None or value.rating != int(value.rating) or abs(value.rating) >= 2**63:
         return Refused("bad-value", f"expected a whole number as `rating`, found {value.rating}")
     return int(value.rating)
 

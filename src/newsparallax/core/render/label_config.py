@@ -7,9 +7,11 @@ with a regular expression over the XML.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ..codebook import (
+    LEVELS,
     Attribute,
     Codebook,
     Field,
@@ -37,7 +39,6 @@ MOST_BUTTONS = 4
 # Where `required` does not heed `whenTagName`, only `whenLabelValue`.
 BLIND_TO_LAYERS = frozenset({"rating", "number"})
 TAGS = {"choice": "Choices", "text": "TextArea", "taxonomy": "Taxonomy", "rating": "Rating", "number": "Number"}
-LEVELS = " > "
 
 
 def render_label_config(codebook: Codebook, entities: dict[str, Entity]) -> str:
@@ -102,27 +103,53 @@ def _layer(codebook: Codebook, name: str, layer: Layer) -> Element:
     return view
 
 
-def _attributes(codebook: Codebook, entities: dict[str, Entity]) -> Iterator[Element]:
-    for layer_name, layer in codebook.layers.items():
+class _Use(NamedTuple):
+    """An attribute of a layer, and those of the layer's labels whose spans may carry it."""
+
+    layer_name: str
+    layer: Layer
+    key: str
+    attribute: Attribute
+    labels: dict[str, Label]
+
+
+def _uses(codebook: Codebook) -> dict[str, list[_Use]]:
+    """Name of a per-region control -> the attributes that it serves: one, or one of each of several layers."""
+    uses: dict[str, list[_Use]] = {}
+    for name, layer in codebook.layers.items():
         for key, attribute in layer.attributes.items():
-            name = attribute_control(layer_name, key, attribute)
-            labels = _labels(layer, attribute)
-            when = {"visibleWhen": "region-selected", "whenTagName": layer_control(layer_name, layer)}
-            limit = _limit(labels)
-            view = Element("View", {**when, **(limit if len(labels) < len(layer.labels) else {})})
-            view.append(_header(key, attribute.title, attribute.question))
-            settings = {"name": name, **_to_name(codebook, layer.text), "perRegion": "true"}
-            # Repeated here, because the check of `required` and the list of regions look at the control alone.
-            settings |= when | limit
-            if _always_required(attribute, labels) and (limit or attribute.kind not in BLIND_TO_LAYERS):
-                settings |= _required(key, attribute)
-            values = _values(attribute, labels, entities)
-            view.append(_control(attribute, values, settings, per_region=True))
-            yield view
+            use = _Use(name, layer, key, attribute, _labels(layer, attribute))
+            uses.setdefault(attribute_control(name, key, attribute), []).append(use)
+    return uses
+
+
+def _attributes(codebook: Codebook, entities: dict[str, Entity]) -> Iterator[Element]:
+    for name, uses in _uses(codebook).items():
+        _, layer, key, attribute, _ = uses[0]
+        when = {"visibleWhen": "region-selected"}
+        if len(uses) == 1:  # it takes one name, so a control of several layers shows for any region with their labels
+            when["whenTagName"] = layer_control(uses[0].layer_name, layer)
+        limit = _limit([exported(label, value) for use in uses for label, value in use.labels.items()])
+        narrow = len(uses) > 1 or len(uses[0].labels) < len(layer.labels)
+        view = Element("View", {**when, **(limit if narrow else {})})
+        view.append(_header(key, attribute.title, attribute.question))
+        settings = {"name": name, **_to_name(codebook, layer.text), "perRegion": "true"}
+        # Repeated here, because the check of `required` and the list of regions look at the control alone.
+        settings |= when | limit
+        always = all(_always_required(use.attribute, use.labels) for use in uses)
+        if always and (limit or (len(uses) == 1 and attribute.kind not in BLIND_TO_LAYERS)):
+            settings |= _required(key, attribute)
+        values = {value: part for use in uses for value, part in _values(use.attribute, use.labels, entities).items()}
+        widest = next((use.attribute for use in uses if use.attribute.many), attribute)
+        view.append(_control(widest, values, settings, per_region=True))
+        yield view
 
 
 def _documents(codebook: Codebook, entities: dict[str, Entity]) -> Iterator[Element]:
+    taken = _uses(codebook)
     for key, document in codebook.document.items():
+        if document_control(key, document) in taken:
+            continue  # exports may use one control for regions and articles, a configuration cannot
         view = Element("View")
         view.append(_header(key, document.title, document.question))
         settings = {"name": document_control(key, document), **_to_name(codebook, document.text)}
@@ -148,9 +175,8 @@ def _labels(layer: Layer, attribute: Attribute) -> dict[str, Label]:
     return {key: label for key, label in layer.labels.items() if attribute_applies(attribute, (key,))}
 
 
-def _limit(labels: Mapping[str, Label]) -> dict[str, str]:
-    """`whenLabelValue` for the labels, as exports spell them; a list in which one has a comma cannot be said."""
-    spellings = [exported(key, label) for key, label in labels.items()]
+def _limit(spellings: list[str]) -> dict[str, str]:
+    """`whenLabelValue` for labels as exports spell them; a list in which one has a comma cannot be said."""
     return {} if any("," in spelling for spelling in spellings) else {"whenLabelValue": ",".join(spellings)}
 
 

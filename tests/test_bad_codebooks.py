@@ -1,0 +1,652 @@
+"""What is told of a codebook or registry that cannot be used: the file, the key, what is there, what was expected."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import tomlkit
+
+from newsparallax.core.errors import NewsParallaxError
+from newsparallax.edges.folder import open_corpus
+
+ROOT = Path(__file__).parents[1]
+FILES = {
+    name: ROOT / ("seeds" if name == "articles.toml" else "annotations") / name
+    for name in ("codebook.toml", "corpus.toml", "entities.toml", "annotators.toml", "waivers.toml", "articles.toml")
+}
+TABLES = {name: tomllib.loads(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+GONE = object()
+SEED = next(iter(TABLES["articles.toml"]))
+
+
+class Bad(NamedTuple):
+    """An edit of one file (dotted key -> value, or its whole content, or None for no file), and the message."""
+
+    file: str
+    edit: dict[str, Any] | bytes | None
+    message: str
+
+
+VOICE = "layers.euphemisms.attributes.voice"
+
+
+def write(folder: Path, bad: Bad) -> Path:
+    for name, path in FILES.items():
+        target = folder / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name != bad.file:
+            shutil.copyfile(path, target)
+        elif isinstance(bad.edit, bytes):
+            target.write_bytes(bad.edit)
+        elif bad.edit is not None:
+            target.write_text(tomlkit.dumps(edited(TABLES[name], bad.edit)), encoding="utf-8")
+    return folder
+
+
+def edited(table: dict[str, Any], edit: dict[str, Any]) -> dict[str, Any]:
+    table = copy.deepcopy(table)
+    for dotted, value in edit.items():
+        *way, last = dotted.split(".")
+        part: Any = table
+        for key in way:
+            part = part[int(key) - 1] if isinstance(part, list) else part.setdefault(key, {})
+        if value is GONE:
+            del part[last]
+        elif isinstance(part, list):
+            part[int(last) - 1] = value
+        else:
+            part[last] = value
+    return table
+
+
+CASES = {
+    # ---- keys and types
+    "unknown-key": Bad(
+        "codebook.toml",
+        {f"{VOICE}.vaules": {}},
+        "codebook.toml: layers.euphemisms.attributes.voice: unknown key vaules, expected keys out of "
+        "kind, title, question, many, required, control, former_controls, registry, values, rules, "
+        "labels, required_for, required_when, types_match_label; is values meant?",
+    ),
+    "unknown-key-nothing-like-it": Bad(
+        "codebook.toml",
+        {f"{VOICE}.zzz": 1},
+        "codebook.toml: layers.euphemisms.attributes.voice: unknown key zzz, expected keys out of kind, "
+        "title, question, many, required, control, former_controls, registry, values, rules, labels, "
+        "required_for, required_when, types_match_label",
+    ),
+    "unknown-section": Bad(
+        "codebook.toml",
+        {"layer": {}},
+        "codebook.toml: unknown key layer, expected keys out of codebook, texts, layers, document, "
+        "tokens; is layers meant?",
+    ),
+    "unknown-relation-key": Bad(
+        "codebook.toml",
+        {"layers.stances.relations.target.maximum": 3},
+        "codebook.toml: layers.stances.relations.target: unknown key maximum, expected keys out of to, "
+        "title, question, min, max, alias, unlabelled, required_when; is max meant?",
+    ),
+    "wrong-type-text": Bad(
+        "codebook.toml",
+        {f"{VOICE}.question": 7},
+        "codebook.toml: layers.euphemisms.attributes.voice.question: expected text in quotation marks, "
+        'found 7 (write "7")',
+    ),
+    "wrong-type-bool": Bad(
+        "codebook.toml",
+        {f"{VOICE}.required": "yes"},
+        'codebook.toml: layers.euphemisms.attributes.voice.required: expected true or false, found "yes"',
+    ),
+    "wrong-type-table": Bad(
+        "codebook.toml",
+        {VOICE: "choice"},
+        'codebook.toml: layers.euphemisms.attributes.voice: expected a table, found "choice"',
+    ),
+    "wrong-type-list": Bad(
+        "codebook.toml",
+        {"layers.stances.relations.target.to": "entities"},
+        "codebook.toml: layers.stances.relations.target.to: expected a list, each of its entries text in "
+        'quotation marks, found "entities"',
+    ),
+    "wrong-type-entry": Bad(
+        "codebook.toml",
+        {"layers.stances.relations.target.to": ["entities", 2]},
+        'codebook.toml: layers.stances.relations.target.to.2: expected text in quotation marks, found 2 (write "2")',
+    ),
+    "wrong-type-whole-number": Bad(
+        "codebook.toml",
+        {"layers.stances.relations.target.min": 1.5},
+        "codebook.toml: layers.stances.relations.target.min: expected a whole number, found 1.5",
+    ),
+    "labels-as-a-list": Bad(
+        "codebook.toml",
+        {"layers.cues.labels": ["FLAG", "GLOSS"]},
+        "codebook.toml: layers.cues.labels: expected a table, found a list",
+    ),
+    "version-unquoted": Bad(
+        "codebook.toml",
+        {"codebook.version": 0.1},
+        'codebook.toml: codebook.version: expected text in quotation marks, found 0.1 (write "0.1")',
+    ),
+    "version-missing": Bad(
+        "codebook.toml",
+        {"codebook.version": GONE},
+        "codebook.toml: codebook: the key version is missing, expected text in quotation marks",
+    ),
+    "misspelled-kind": Bad(
+        "codebook.toml",
+        {f"{VOICE}.kind": "coice"},
+        "codebook.toml: layers.euphemisms.attributes.voice.kind: expected one of choice, number, rating, "
+        'ref, taxonomy, text, found "coice"',
+    ),
+    "kind-missing": Bad(
+        "codebook.toml",
+        {f"{VOICE}.kind": GONE},
+        "codebook.toml: layers.euphemisms.attributes.voice: the key kind is missing, expected one of "
+        "choice, number, rating, ref, taxonomy, text",
+    ),
+    "misspelled-overlap": Bad(
+        "codebook.toml",
+        {"layers.euphemisms.overlap": "never"},
+        'codebook.toml: layers.euphemisms.overlap: expected one of allow, forbid, nest, found "never"',
+    ),
+    "labels-missing": Bad(
+        "codebook.toml",
+        {"layers.cues.labels": GONE},
+        "codebook.toml: layers.cues: the key labels is missing, expected a table",
+    ),
+    "rule-without-answer": Bad(
+        "codebook.toml",
+        {"layers.cues.rules.2.answer": GONE},
+        "codebook.toml: layers.cues.rules.2: the key answer is missing, expected text in quotation marks",
+    ),
+    "text-without-field": Bad(
+        "codebook.toml",
+        {"texts.text.field": GONE},
+        "codebook.toml: texts.text: the key field is missing, expected text in quotation marks",
+    ),
+    "definition-not-text": Bad(
+        "codebook.toml",
+        {"layers.cues.labels.FLAG.definition": ["words"]},
+        "codebook.toml: layers.cues.labels.FLAG.definition: expected text in quotation marks, found a list",
+    ),
+    "near-miss-without-why": Bad(
+        "codebook.toml",
+        {"layers.cues.labels.FLAG.near_miss.why": GONE},
+        "codebook.toml: layers.cues.labels.FLAG.near_miss: the key why is missing, expected text in quotation marks",
+    ),
+    # ---- names
+    "layer-not-a-word": Bad(
+        "codebook.toml",
+        {"layers.2 cues": {"labels": {"A": {}}}},
+        'codebook.toml: layers."2 cues": a layer\'s name begins with a letter and holds letters, digits, _'
+        " and -, found '2 cues'",
+    ),
+    "layer-reserved-config": Bad(
+        "codebook.toml",
+        {"layers.votes": {"labels": {"A": {}}}},
+        "codebook.toml: layers.votes: the name votes is taken by a column or config of every dataset; choose another",
+    ),
+    "layer-reserved-column": Bad(
+        "codebook.toml",
+        {"layers.blocks": {"labels": {"A": {}}}},
+        "codebook.toml: layers.blocks: the name blocks is taken by a column or config of every dataset; choose another",
+    ),
+    "attribute-reserved": Bad(
+        "codebook.toml",
+        {"layers.cues.attributes.quote": {"kind": "text"}},
+        "codebook.toml: layers.cues.attributes.quote: the name quote is taken by a column of every span; "
+        "choose another",
+    ),
+    "relation-reserved": Bad(
+        "codebook.toml",
+        {"layers.cues.relations.annotator": {"to": ["cues"]}},
+        "codebook.toml: layers.cues.relations.annotator: the name annotator is taken by a column of every"
+        " span; choose another",
+    ),
+    "relation-is-an-attribute": Bad(
+        "codebook.toml",
+        {"layers.euphemisms.relations.voice": {"to": ["cues"]}},
+        "codebook.toml: layers.euphemisms.relations.voice: voice is already an attribute of the layer; "
+        "choose another name",
+    ),
+    "document-reserved": Bad(
+        "codebook.toml",
+        {"document.title": {"kind": "text"}},
+        "codebook.toml: document.title: the name title is taken by a column of every article; choose another",
+    ),
+    "document-is-a-layer": Bad(
+        "codebook.toml",
+        {"document.cues": {"kind": "text"}},
+        "codebook.toml: document.cues: cues is already a layer; choose another name",
+    ),
+    # ---- inventories
+    "no-labels": Bad(
+        "codebook.toml",
+        {"layers.cues.labels": {}},
+        "codebook.toml: layers.cues.labels: expected at least one label, found none",
+    ),
+    "choice-without-values": Bad(
+        "codebook.toml",
+        {f"{VOICE}.values": GONE},
+        "codebook.toml: layers.euphemisms.attributes.voice.values: expected at least one value for a "
+        "choice, found none",
+    ),
+    "values-of-a-text": Bad(
+        "codebook.toml",
+        {"layers.euphemisms.attributes.plain_meaning.values.x": {}},
+        "codebook.toml: layers.euphemisms.attributes.plain_meaning.values: expected none: only a choice "
+        "or taxonomy has values, and the kind is text",
+    ),
+    "many-ratings": Bad(
+        "codebook.toml",
+        {"document.stars": {"kind": "rating", "many": True}},
+        "codebook.toml: document.stars.many: expected false: a rating has one value",
+    ),
+    "alias-taken": Bad(
+        "codebook.toml",
+        {"layers.cues.labels.GLOSS.alias": "FLAG"},
+        "codebook.toml: layers.cues.labels.GLOSS.alias: 'FLAG' in exports already means FLAG",
+    ),
+    "former-taken": Bad(
+        "codebook.toml",
+        {"layers.cues.labels.GLOSS.former": ["FLAG"]},
+        "codebook.toml: layers.cues.labels.GLOSS.former: 'FLAG' in exports already means FLAG",
+    ),
+    # ---- texts, labels, values, layers that are not there
+    "layer-of-unknown-text": Bad(
+        "codebook.toml",
+        {"layers.cues.text": "body"},
+        "codebook.toml: layers.cues.text: expected one of text, found 'body'",
+    ),
+    "document-of-unknown-text": Bad(
+        "codebook.toml",
+        {"document.mood": {"kind": "text", "text": "body"}},
+        "codebook.toml: document.mood.text: expected one of text, found 'body'",
+    ),
+    "tokens-of-unknown-layer": Bad(
+        "codebook.toml",
+        {"tokens": {"layer": "names"}},
+        "codebook.toml: tokens.layer: expected one of entities, cues, euphemisms, stances, defects, found 'names'",
+    ),
+    "attribute-for-unknown-label": Bad(
+        "codebook.toml",
+        {f"{VOICE}.labels": ["EUPHEMISM", "IRONY"]},
+        "codebook.toml: layers.euphemisms.attributes.voice.labels: expected labels out of EUPHEMISM, "
+        "DYSPHEMISM, PLAIN, found 'IRONY'",
+    ),
+    "required-for-unknown-label": Bad(
+        "codebook.toml",
+        {f"{VOICE}.required_for": ["EUPHEMISMS"]},
+        "codebook.toml: layers.euphemisms.attributes.voice.required_for: expected labels out of "
+        "EUPHEMISM, DYSPHEMISM, PLAIN, found 'EUPHEMISMS'",
+    ),
+    "required-for-label-without-it": Bad(
+        "codebook.toml",
+        {f"{VOICE}.labels": ["PLAIN"], f"{VOICE}.required_for": ["EUPHEMISM"]},
+        "codebook.toml: layers.euphemisms.attributes.voice.required_for: expected labels out of those in "
+        "`labels`, PLAIN, found 'EUPHEMISM'",
+    ),
+    "required-when-unknown-attribute": Bad(
+        "codebook.toml",
+        {f"{VOICE}.required_when": {"attribute": "flag", "values": ["none"]}},
+        "codebook.toml: layers.euphemisms.attributes.voice.required_when.attribute: expected one of "
+        "plain_meaning, referent, topic, voice, flagged, found 'flag'",
+    ),
+    "required-when-unknown-value": Bad(
+        "codebook.toml",
+        {f"{VOICE}.required_when": {"attribute": "flagged", "values": ["no"]}},
+        "codebook.toml: layers.euphemisms.attributes.voice.required_when.values: expected values of "
+        "flagged out of none, scare_quotes, distancing, metalinguistic, found 'no'",
+    ),
+    "unknown-registry": Bad(
+        "codebook.toml",
+        {"layers.euphemisms.attributes.referent.registry": "events"},
+        "codebook.toml: layers.euphemisms.attributes.referent.registry: expected entities, the one "
+        "registry, found 'events'",
+    ),
+    "types-of-a-choice": Bad(
+        "codebook.toml",
+        {f"{VOICE}.types_match_label": True},
+        "codebook.toml: layers.euphemisms.attributes.voice.types_match_label: expected false: only a ref "
+        "has types, and the kind is choice",
+    ),
+    # ---- relations
+    "relation-to-unknown-layer": Bad(
+        "codebook.toml",
+        {"layers.euphemisms.relations.cue.to": ["cue"]},
+        "codebook.toml: layers.euphemisms.relations.cue.to: expected layers out of entities, cues, "
+        "euphemisms, stances, defects, found 'cue'",
+    ),
+    "relation-to-nothing": Bad(
+        "codebook.toml",
+        {"layers.euphemisms.relations.cue.to": []},
+        "codebook.toml: layers.euphemisms.relations.cue.to: expected layers out of entities, cues, "
+        "euphemisms, stances, defects, found none",
+    ),
+    "relation-max-below-min": Bad(
+        "codebook.toml",
+        {"layers.stances.relations.target.min": 2, "layers.stances.relations.target.max": 1},
+        "codebook.toml: layers.stances.relations.target.max: expected 0 <= min <= max and max above 0, "
+        "found min = 2, max = 1",
+    ),
+    "relation-min-negative": Bad(
+        "codebook.toml",
+        {"layers.stances.relations.target.min": -1},
+        "codebook.toml: layers.stances.relations.target.max: expected 0 <= min <= max and max above 0, "
+        "found min = -1, no max",
+    ),
+    "relation-max-zero": Bad(
+        "codebook.toml",
+        {"layers.stances.relations.holder.max": 0},
+        "codebook.toml: layers.stances.relations.holder.max: expected 0 <= min <= max and max above 0, "
+        "found min = 0, max = 0",
+    ),
+    "relation-label-taken": Bad(
+        "codebook.toml",
+        {"layers.stances.relations.target.alias": "holder"},
+        "codebook.toml: layers.stances.relations.target.alias: arrows labelled 'holder' already mean holder",
+    ),
+    "two-unlabelled-relations": Bad(
+        "codebook.toml",
+        {"layers.stances.relations.target.unlabelled": True, "layers.stances.relations.holder.unlabelled": True},
+        "codebook.toml: layers.stances.relations: arrows without a label can mean one relation of a "
+        "layer, found holder, target",
+    ),
+    # ---- controls and keys
+    "controls-of-two-layers": Bad(
+        "codebook.toml",
+        {"layers.cues.control": "entities"},
+        "codebook.toml: layers.cues.control: the control 'entities' already belongs to layers.entities",
+    ),
+    "control-of-layer-and-document": Bad(
+        "codebook.toml",
+        {"document.mood": {"kind": "text", "control": "cues"}},
+        "codebook.toml: document.mood.control: the control 'cues' already belongs to layers.cues",
+    ),
+    "former-control-taken": Bad(
+        "codebook.toml",
+        {"layers.cues.former_controls": ["stances"]},
+        "codebook.toml: layers.cues.former_controls: the control 'stances' already belongs to layers.stances",
+    ),
+    "control-is-a-text": Bad(
+        "codebook.toml",
+        {"layers.cues.control": "text"},
+        "codebook.toml: layers.cues.control: the control 'text' already belongs to texts.text",
+    ),
+    "controls-of-two-attributes": Bad(
+        "codebook.toml",
+        {f"{VOICE}.control": "euphemisms_flagged"},
+        "codebook.toml: layers.euphemisms.attributes.flagged.control: the control 'euphemisms_flagged' "
+        "already belongs to the attribute voice",
+    ),
+    "control-of-a-layer": Bad(
+        "codebook.toml",
+        {f"{VOICE}.control": "stances"},
+        "codebook.toml: layers.euphemisms.attributes.voice.control: the control 'stances' already belongs"
+        " to layers.stances",
+    ),
+    "control-of-another-kind": Bad(
+        "codebook.toml",
+        {f"{VOICE}.control": "note", "layers.defects.attributes.suggestion.control": "note"},
+        "codebook.toml: layers.defects.attributes.suggestion.control: the control 'note' is that of "
+        "layers.euphemisms.attributes.voice, expected its kind choice, found text",
+    ),
+    "hotkeys": Bad(
+        "codebook.toml",
+        {"layers.cues.labels.FLAG.hotkey": "E"},
+        "codebook.toml: layers.euphemisms.labels.EUPHEMISM.hotkey: the key 'e' is already that of "
+        "layers.cues.labels.FLAG",
+    ),
+    # ---- examples
+    "example-not-in-text": Bad(
+        "codebook.toml",
+        {"layers.cues.labels.FLAG.example.span": "so called"},
+        "codebook.toml: layers.cues.labels.FLAG.example.span: expected a span that stands once in the "
+        "text, found 'so called' 0 times",
+    ),
+    "example-twice": Bad(
+        "codebook.toml",
+        {"layers.cues.labels.FLAG.example": {"text": "so-called, so-called", "span": "so-called"}},
+        "codebook.toml: layers.cues.labels.FLAG.example.span: expected a span that stands once in the "
+        "text, found 'so-called' 2 times",
+    ),
+    "example-empty": Bad(
+        "codebook.toml",
+        {f"{VOICE}.values.own.example.span": ""},
+        "codebook.toml: layers.euphemisms.attributes.voice.values.own.example.span: expected a span that "
+        "stands once in the text, found '' 0 times",
+    ),
+    "near-miss-not-in-text": Bad(
+        "codebook.toml",
+        {f"{VOICE}.values.own.near_miss.span": "Operation"},
+        "codebook.toml: layers.euphemisms.attributes.voice.values.own.near_miss.span: expected a span "
+        "that stands once in the text, found 'Operation' 0 times",
+    ),
+    "near-miss-instead-unknown": Bad(
+        "codebook.toml",
+        {f"{VOICE}.values.own.near_miss.instead": "quoted"},
+        "codebook.toml: layers.euphemisms.attributes.voice.values.own.near_miss.instead: expected one of "
+        "own, direct_quote, attributed, scare_quoted, nothing, found 'quoted'",
+    ),
+    # ---- files
+    "codebook-missing": Bad(
+        "codebook.toml", None, "codebook.toml: is not there\n  expected at DIR/annotations/codebook.toml"
+    ),
+    "corpus-missing": Bad("corpus.toml", None, "corpus.toml: is not there\n  expected at DIR/annotations/corpus.toml"),
+    "articles-missing": Bad(
+        "articles.toml",
+        None,
+        "seeds/articles.toml: is not there"
+        "\n  write seeds/articles.toml, or say `[articles] from_tasks = true` in annotations/corpus.toml",
+    ),
+    "not-toml": Bad(
+        "codebook.toml",
+        b'[codebook]\nversion = "1"\ntitle: "x"\n',
+        "codebook.toml: is not TOML: Expected '=' after a key in a key/value pair (at line 3, column 6)"
+        "\n  keys of other characters than A-Z a-z 0-9 _ - stand in quotation marks, and = before the "
+        "value",
+    ),
+    "unquoted-text": Bad(
+        "codebook.toml",
+        b"[codebook]\nversion = one\n",
+        "codebook.toml: is not TOML: Invalid value (at line 2, column 11)\n  text stands in quotation marks",
+    ),
+    "unquoted-key": Bad(
+        "codebook.toml",
+        '[codebook]\nversion = "1"\n[layers.äußerungen]\n'.encode(),
+        "codebook.toml: is not TOML: Invalid initial character for a key part (at line 3, column 9)"
+        "\n  keys of other characters than A-Z a-z 0-9 _ - stand in quotation marks, and = before the "
+        "value",
+    ),
+    "key-twice": Bad(
+        "codebook.toml",
+        b'[codebook]\nversion = "1"\nversion = "2"\n',
+        "codebook.toml: is not TOML: Cannot overwrite a value (at line 3, column 14)",
+    ),
+    "not-utf8": Bad(
+        "codebook.toml",
+        '[codebook]\nversion = "1"\ntitle = "Häuser"\n'.encode("latin-1"),
+        "codebook.toml: line 3 is not UTF-8 (byte 0xe4)\n  save the file as UTF-8",
+    ),
+    "utf16": Bad(
+        "codebook.toml",
+        '[codebook]\nversion = "1"\n'.encode("utf-16"),
+        "codebook.toml: line 1 is not UTF-8 (byte 0xff)\n  save the file as UTF-8",
+    ),
+    "empty": Bad("codebook.toml", b"", "codebook.toml: the key codebook is missing, expected a table"),
+    # ---- corpus.toml
+    "version-not-semver": Bad(
+        "corpus.toml", {"version": "0.1"}, "corpus.toml: version: expected MAJOR.MINOR.PATCH such as 0.1.0, found '0.1'"
+    ),
+    "corpus-version-unquoted": Bad(
+        "corpus.toml",
+        {"version": 1.0},
+        'corpus.toml: version: expected text in quotation marks, found 1.0 (write "1.0")',
+    ),
+    "no-name": Bad("corpus.toml", {"name": ""}, "corpus.toml: name: expected a name, found ''"),
+    "splits-zero": Bad(
+        "corpus.toml",
+        {"splits": {"train": 0, "test": 0}},
+        "corpus.toml: splits: expected a split with a share above 0, found train = 0, test = 0",
+    ),
+    "splits-empty": Bad(
+        "corpus.toml", {"splits": {}}, "corpus.toml: splits: expected a split with a share above 0, found none"
+    ),
+    "split-negative": Bad(
+        "corpus.toml", {"splits.test": -1}, "corpus.toml: splits.test: expected a share of 0 or more, found -1"
+    ),
+    "split-not-a-word": Bad(
+        "corpus.toml",
+        {"splits.test-1": 1},
+        "corpus.toml: splits.test-1: a split's name holds letters, digits and _, found 'test-1'",
+    ),
+    "split-not-whole": Bad(
+        "corpus.toml", {"splits.train": 0.8}, "corpus.toml: splits.train: expected a whole number, found 0.8"
+    ),
+    "gold-unknown": Bad(
+        "corpus.toml", {"gold": "starred"}, 'corpus.toml: gold: expected one of adjudicated, majority, found "starred"'
+    ),
+    "from-tasks-and-seeds": Bad(
+        "corpus.toml",
+        {"articles.from_tasks": True},
+        "corpus.toml: articles.from_tasks: from_tasks takes articles from the tasks, but there is "
+        "seeds/articles.toml"
+        "\n  keep one of the two",
+    ),
+    "edge-spaces": Bad(
+        "corpus.toml",
+        {"offsets.edge_spaces": "cut"},
+        'corpus.toml: offsets.edge_spaces: expected one of keep, trim, found "cut"',
+    ),
+    # ---- registries
+    "annotators-one-id": Bad(
+        "annotators.toml", {"m2.ids": [1]}, "annotators.toml: m2.ids: 1 already means the annotator m1"
+    ),
+    "annotators-name-is-an-id": Bad(
+        "annotators.toml", {"2": {"kind": "human"}}, "annotators.toml: m2.ids: 2 already means the annotator 2"
+    ),
+    "annotators-two-anonymous": Bad(
+        "annotators.toml",
+        {"m1.anonymous": True, "m2.anonymous": True},
+        "annotators.toml: m2.anonymous: annotations that name nobody already mean m1",
+    ),
+    "annotator-kind": Bad(
+        "annotators.toml",
+        {"m1.kind": "machine"},
+        'annotators.toml: m1.kind: expected one of human, model, unknown, found "machine"',
+    ),
+    "annotator-without-kind": Bad(
+        "annotators.toml",
+        {"m1.kind": GONE},
+        "annotators.toml: m1: the key kind is missing, expected one of human, model, unknown",
+    ),
+    "annotator-ids": Bad(
+        "annotators.toml",
+        {"m1.ids": 1},
+        "annotators.toml: m1.ids: expected a list, each of its entries a whole number, found 1",
+    ),
+    "annotator-id-as-text": Bad(
+        "annotators.toml", {"m1.ids": ["one"]}, 'annotators.toml: m1.ids.1: expected a whole number, found "one"'
+    ),
+    "article-without-sha256": Bad(
+        "articles.toml",
+        {f"{SEED}.sha256": GONE},
+        "articles.toml: 000_17c0edab667c03c9: the key sha256 is missing, expected text in quotation marks",
+    ),
+    "article-without-file": Bad(
+        "articles.toml",
+        {f"{SEED}.file": GONE},
+        "articles.toml: 000_17c0edab667c03c9: the key file is missing, expected text in quotation marks",
+    ),
+    "article-date-unquoted": Bad(
+        "articles.toml",
+        f"[{SEED}]\nfile = 'a'\nsha256 = 'b'\ndate = 2024-01-21\n".encode(),
+        "articles.toml: 000_17c0edab667c03c9.date: expected text in quotation marks, found 2024-01-21 "
+        '(write "2024-01-21")',
+    ),
+    "block-kind": Bad(
+        "articles.toml",
+        {f"{SEED}.blocks.3.kind": "teaser"},
+        "articles.toml: 000_17c0edab667c03c9.blocks.3.kind: expected one of body, byline, caption, "
+        'dateline, headline, paragraph, promo, pull_quote, found "teaser"',
+    ),
+    "block-offset-as-text": Bad(
+        "articles.toml",
+        {f"{SEED}.blocks.1.start": "0"},
+        'articles.toml: 000_17c0edab667c03c9.blocks.1.start: expected a whole number, found "0"',
+    ),
+    "inferred-as-a-list": Bad(
+        "articles.toml",
+        {f"{SEED}.inferred": ["outlet"]},
+        "articles.toml: 000_17c0edab667c03c9.inferred: expected a table, found a list",
+    ),
+    "entity-without-type": Bad(
+        "entities.toml",
+        {"russia.type": GONE},
+        "entities.toml: russia: the key type is missing, expected text in quotation marks",
+    ),
+    "entity-key": Bad(
+        "entities.toml",
+        {"russia.wikidata": "Q159"},
+        "entities.toml: russia: unknown key wikidata, expected keys out of type, description, qid, names",
+    ),
+    "entity-names": Bad(
+        "entities.toml", {"russia.names": ["Russia"]}, "entities.toml: russia.names: expected a table, found a list"
+    ),
+    "waiver-without-reason": Bad(
+        "waivers.toml",
+        {"waivers": [{"code": "quote-mismatch"}]},
+        "waivers.toml: waivers.1: the key reason is missing, expected text in quotation marks",
+    ),
+    "waiver-key": Bad(
+        "waivers.toml",
+        {"waivers": [{"code": "bad-qid", "reason": "x", "article": "a"}]},
+        "waivers.toml: waivers.1: unknown key article, expected keys out of code, reason, file, "
+        "article_id, task_id, annotation_id, region_id; is article_id meant?",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_message(name, tmp_path):
+    bad = CASES[name]
+    with pytest.raises(NewsParallaxError) as caught:
+        open_corpus(write(tmp_path, bad))
+    assert str(caught.value).replace(str(tmp_path), "DIR") == bad.message
+
+
+def test_the_files_are_fine_as_they_are(tmp_path):
+    open_corpus(write(tmp_path, Bad("none", None, "")))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_message_names_file_and_key(name):
+    bad = CASES[name]
+    file, _, rest = bad.message.partition(": ")
+    assert Path(file).name in FILES
+    keys = list(bad.edit) if isinstance(bad.edit, dict) else []
+    assert not keys or any(part in rest for part in keys[0].split("."))
+    assert any(word in rest for word in ("expected", "already", "taken", "is not", "can mean", "holds", "keep one"))
+
+
+@pytest.mark.parametrize("name", ["unknown-key", "not-toml", "codebook-missing", "article-without-sha256"])
+def test_a_script_says_it_in_one_message_and_ends_with_2(name, tmp_path):
+    bad = CASES[name]
+    corpus = write(tmp_path / "corpus", bad)
+    before = sorted(corpus.rglob("*"))
+    ran = subprocess.run(
+        [sys.executable, ROOT / "scripts/check.py", "--corpus", corpus], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert ran.stderr.replace(str(corpus), "DIR") == f"error: {bad.message}\n"
+    assert sorted(corpus.rglob("*")) == before
