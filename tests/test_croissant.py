@@ -3,6 +3,7 @@
 import mlcroissant
 import pyarrow.parquet as pq
 import pytest
+
 from newsparallax.edges.build import build
 from newsparallax.edges.folder import open_corpus
 

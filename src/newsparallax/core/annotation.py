@@ -94,25 +94,23 @@ def _attach(context: Context, by_region: dict[str, list[Span]], position: int, i
         message = f"{item.from_name!r} belongs to region {name!r}, which is not among the accepted ones of its layer"
         ledger.quarantine(position, "orphan-attribute", message, name)
         return
-    for span, key, attribute in targets:
-        _set(context, span, key, attribute, position, item, ledger)
+    refused = [found for target in targets if (found := _set(context, *target, position, item))]
+    if len(refused) == len(targets):
+        ledger.quarantine(position, refused[0].code, refused[0].message, name)
 
 
-def _set(
-    context: Context, span: Span, key: str, attribute: Attribute, position: int, item: Item, ledger: Ledger
-) -> None:
+def _set(context: Context, span: Span, key: str, attribute: Attribute, position: int, item: Item) -> Refused | None:
+    """Set an attribute of a span, or say why not."""
     if not attribute_applies(attribute, span.labels):
-        message = f"{key} does not go with {', '.join(span.labels)}"
-        ledger.quarantine(position, "inapplicable-attribute", message, span.region_id)
-        return
+        return Refused("inapplicable-attribute", f"{key} does not go with {', '.join(span.labels)}")
     value = parse_value(attribute, item.value, context.entities)
     if isinstance(value, Refused):
-        ledger.quarantine(position, value.code, f"{key}: {value.message}", span.region_id)
-    elif key in span.attributes:
-        ledger.quarantine(position, "duplicate-value", f"{key} is given twice", span.region_id)
-    else:
-        span.attributes[key] = value
-        span.items.append(position)
+        return Refused(value.code, f"{key}: {value.message}")
+    if key in span.attributes:
+        return Refused("duplicate-value", f"{key} is given twice")
+    span.attributes[key] = value
+    span.items.append(position)
+    return None
 
 
 def _put_document(
@@ -140,7 +138,9 @@ def _without_duplicates(spans: list[Span], ledger: Ledger) -> list[Span]:
             for position in span.items:
                 message = f"{', '.join(span.labels)} {span.start}..{span.end} is marked twice in layer {span.layer}"
                 ledger.quarantine(position, "duplicate-region", message, span.region_id)
-    for span in kept.values():
-        for link in span.links:
+    for span in kept.values() if replaced else ():
+        drawn = {(link.name, id(replaced.get(id(link.target), link.target))): link for link in reversed(span.links)}
+        for link in drawn.values():
             link.target = replaced.get(id(link.target), link.target)
+        span.links = list(reversed(drawn.values()))
     return list(kept.values())

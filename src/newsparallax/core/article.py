@@ -14,11 +14,14 @@ import msgspec
 from .annotation import convert_annotation
 from .checks import check_annotation
 from .context import Annotated, Context
-from .decode import DecodedAnnotation, DecodedTask, decode_task, raw_annotation, raw_items
+from .decode import DecodedAnnotation, DecodedTask, decode_task
 from .gold import Gold, Undecided, choose_gold
 from .html_text import render_html
+from .ids import spelling_free
+from .json_values import loads
 from .offsets import TextIndex
 from .problems import Problem
+from .raw import raw_annotation, raw_items, raw_part
 from .spans import Ledger, Marked, Shown, Where
 
 State = Literal["annotated", "annotated_empty", "cancelled", "unannotated"]
@@ -65,7 +68,7 @@ def convert_article(
     """Convert one article from all tasks that are about it.
 
     `read_text` gives the text of a seed or of a referenced file by its name in the corpus folder, None if it is not
-    there. Tasks are taken in the order of their digests, so that the order of files does not matter.
+    there. Tasks are taken in the order of their digests, so that neither the order nor the form of files matters.
     """
     found = Conversion(article_id, article_id)
     seed = context.articles.get(article_id)
@@ -76,7 +79,7 @@ def convert_article(
         if text is not None and main:
             found.texts[main] = Shown(main, article_id, TextIndex(text))
     first, seen = True, dict[str, set[str]]()
-    for raw in sorted(tasks, key=lambda task: hashlib.sha256(task.content).digest()):
+    for raw in _in_order(tasks):
         task = decode_task(raw.content)
         where = Where(raw.file, article_id, task.id)
         found.counts += Counter(tasks=1, predictions=task.predictions, drafts=task.drafts)
@@ -84,9 +87,9 @@ def convert_article(
         if any(finding.code == "not-a-task" for finding in task.findings):
             continue
         texts, refused = _texts_of_task(context, found, task, where, read_text, first=first)
-        if not first:
+        if not first and found.exists:
             found.problems.append(where.problem("duplicate-task", f"article {article_id} is in another task too"))
-        elif context.from_tasks:
+        elif first and context.from_tasks:
             found.exists, found.event_id = True, _event(context, task, article_id)
         if first:
             found.metadata = _metadata(context, task)
@@ -96,12 +99,17 @@ def convert_article(
     return found
 
 
+def _in_order(tasks: list[RawTask]) -> list[RawTask]:
+    return sorted(tasks, key=lambda task: hashlib.sha256(spelling_free(task.content)).digest()) if tasks[1:] else tasks
+
+
 def _findings(task: DecodedTask, raw: RawTask, where: Where) -> Iterator[Problem]:
+    whole = loads(bytes(raw.content)) if task.findings else None
+    names = {found.place: found.id or found.unique_id for found in task.annotations}
     for finding in task.findings:
-        content = None
-        if finding.code in ("not-a-task", "bad-annotation"):
-            content = bytes(raw.content[:2000]).decode("utf-8", "replace")
-        yield where.problem(finding.code, finding.message, raw=content)
+        place = finding.path[1] if len(finding.path) > 1 and finding.path[0] == "annotations" else None
+        at = where.at(names.get(place) if isinstance(place, int) else None)
+        yield at.problem(finding.code, finding.message, raw=raw_part(whole, finding.path))
 
 
 def _texts_of_task(

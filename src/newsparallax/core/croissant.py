@@ -74,13 +74,21 @@ def make_croissant(context: Context, manifest: dict[str, Any]) -> dict[str, Any]
         "version": corpus.version,
     }
     if corpus.license:
-        described["license"] = corpus.license
+        described["license"] = _license(context)
     if corpus.languages:
         described["inLanguage"] = corpus.languages
     return described | {
         "distribution": [_file(path, file) for path, file in files.items()],
         "recordSet": [_record_set(path, shapes[path.split("/")[0]]) for path in files],
     }
+
+
+def _license(context: Context) -> str:
+    """The annotations' licence; it does not cover texts that may not be redistributed, and then says so."""
+    articles = context.articles.values()
+    free = all(article.redistribute for article in articles) if articles else context.corpus.articles.redistribute
+    name = context.corpus.license
+    return name if free else f"annotations: {name}; texts: the rights of their holders, not to be redistributed"
 
 
 def _file(path: str, file: dict[str, Any]) -> dict[str, Any]:

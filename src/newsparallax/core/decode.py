@@ -7,16 +7,14 @@ by item, so that one bad value costs one item and not the task.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from typing import Any, NamedTuple
 
 import msgspec
 
-from .problems import CODES
+from .json_values import DEEP, Repeated, as_text, first_bad, flat, has_half, loads, plain
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACED_KEY = re.compile(rb'"[ \t\r\n]+:|\\u0022')  # spellings that counting keys would miss
 
 
 class GlobalOffsets(msgspec.Struct):
@@ -56,8 +54,8 @@ class Item(msgspec.Struct):
     direction: str | None = None
     labels: list[str] | None = None
     meta: Any = None
-    score: float | None = None
-    parentID: str | int | None = None  # noqa: N815
+    score: Any = None
+    parentID: Any = None  # noqa: N815
 
 
 class Completer(msgspec.Struct):
@@ -76,7 +74,7 @@ class Finding(NamedTuple):
 
 
 class BadItem(NamedTuple):
-    """A result item that cannot be read, with the reason."""
+    """A result item, or a whole `result`, that cannot be read, with the reason."""
 
     code: str
     message: str
@@ -149,38 +147,22 @@ def decode_task(raw: bytes | memoryview) -> DecodedTask:
     return _decode_slowly(content)
 
 
-def raw_items(raw: bytes | memoryview, annotation: int) -> list[Any]:
-    """The result items of the annotation at `annotation`, flattened, as plain JSON values for the record."""
-    found = _annotation_at(raw, annotation)
-    return [_plain(item) for item in _flat(found.get("result"))] if isinstance(found, dict) else []
-
-
-def raw_annotation(raw: bytes | memoryview, annotation: int) -> Any:
-    """The annotation at `annotation` without its items and without whom it names, as plain JSON values."""
-    found = _annotation_at(raw, annotation)
-    personal = ("result", "completed_by", "updated_by", "created_username", "last_created_by")
-    return _plain({k: v for k, v in found.items() if k not in personal} if isinstance(found, dict) else found)
-
-
-def _annotation_at(raw: bytes | memoryview, annotation: int) -> Any:
-    task = _loads(bytes(raw))
-    found = task.get("annotations" if "annotations" in task else "completions") if isinstance(task, dict) else None
-    return found[annotation] if isinstance(found, list) and annotation < len(found) else None
-
-
 def _may_repeat_keys(content: bytes) -> bool:
     """Whether an object may have a key twice: decoding and encoding again would lose a `":`."""
-    if b'" :' in content or b'"\n:' in content:
+    if _SPACED_KEY.search(content):
         return True
     try:
-        again = msgspec.json.encode(msgspec.json.decode(content))
+        value = msgspec.json.decode(content)
+        for _ in range(DEEP):  # what is nested almost too deeply for msgspec must not fail later on
+            value = [value]
+        again = msgspec.json.encode(value)
     except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError):
         return True
     return content.count(b'":') != again.count(b'":')
 
 
 def _from_task(task: Task) -> DecodedTask:
-    annotations = task.annotations if task.annotations is not None else task.completions or []
+    annotations = [*(task.annotations or ()), *(task.completions or ())]
     return DecodedTask(
         id=_id(task.id),
         data=task.data or {},
@@ -214,8 +196,8 @@ def _from_annotation(found: Annotation, place: int) -> DecodedAnnotation:
 
 def _decode_slowly(content: bytes) -> DecodedTask:
     findings: list[Finding] = []
-    task = _loads(content)
-    if isinstance(task, _Repeated):
+    task = loads(content)
+    if isinstance(task, Repeated):
         findings.append(Finding("duplicate-key", f"the task: {task.message()}"))
     if not isinstance(task, dict):
         findings.append(Finding("not-a-task", f"expected an object, found {_kind(task)}"))
@@ -224,7 +206,8 @@ def _decode_slowly(content: bytes) -> DecodedTask:
     if data is not None and not isinstance(data, dict):
         findings.append(Finding("bad-field", f"`data`: expected an object, found {_kind(data)}", ("data",)))
     annotations = []
-    for place, found in enumerate(_list(task, "annotations" if "annotations" in task else "completions", findings)):
+    listed = [found for key in ("annotations", "completions") for found in _list(task, key, findings)]
+    for place, found in enumerate(listed):
         if isinstance(found, dict):
             annotations.append(_annotation_slowly(found, place, findings))
         else:
@@ -243,20 +226,23 @@ def _decode_slowly(content: bytes) -> DecodedTask:
 
 def _annotation_slowly(found: dict[str, Any], place: int, findings: list[Finding]) -> DecodedAnnotation:
     path = ("annotations", place)
-    if isinstance(found, _Repeated):
+    if isinstance(found, Repeated):
         findings.append(Finding("duplicate-key", f"annotation {place + 1}: {found.message()}", path))
     result = found.get("result")
+    items = [_item_slowly(item) for item in flat(result)]
     if result is not None and not isinstance(result, list):
-        message = f"annotation {place + 1}: expected a list as `result`, found {_kind(result)}"
-        findings.append(Finding("bad-annotation", message, path))
+        items = [BadItem("bad-annotation", f"expected a list as `result`, found {_kind(result)}")]
+    completed_by = _one(found, "completed_by", int | str | Completer | list[Any] | None, findings, path)
+    if completed_by is None and found.get("completed_by") is not None:
+        completed_by = Completer()  # it names somebody, unreadably, which is not the same as nobody
     return DecodedAnnotation(
         _id(_one(found, "id", int | str | None, findings, path)),
         _one(found, "unique_id", str | None, findings, path),
-        _one(found, "completed_by", int | str | Completer | list[Any] | None, findings, path),
+        completed_by,
         _one(found, "updated_by", int | str | Completer | None, findings, path),
-        any(_one(found, key, bool | None, findings, path) for key in ("was_cancelled", "skipped")),
-        bool(_one(found, "ground_truth", bool | None, findings, path)),
-        [_item_slowly(item) for item in _flat(result)],
+        any(_one(found, key, bool | None, findings, path, strict=False) for key in ("was_cancelled", "skipped")),
+        bool(_one(found, "ground_truth", bool | None, findings, path, strict=False)),
+        items,
         place,
     )
 
@@ -264,9 +250,9 @@ def _annotation_slowly(found: dict[str, Any], place: int, findings: list[Finding
 def _item_slowly(item: Any) -> Item | BadItem:
     if not isinstance(item, dict):
         return BadItem("bad-item", f"expected an object, found {_kind(item)}")
-    problem = _first_bad(item)
-    if problem:
-        return BadItem(problem, CODES[problem].hint)
+    bad = first_bad(item)
+    if bad:
+        return BadItem(*bad)
     try:
         return msgspec.convert(item, Item)
     except msgspec.ValidationError as error:
@@ -277,90 +263,55 @@ def _about_offsets(message: str) -> bool:
     return bool(re.search(r"\$\.value\.(start|end|globalOffsets|startOffset|endOffset)", message))
 
 
-class _Repeated(dict[str, Any]):
-    """A JSON object that has a key twice: the last value of each, lists under one key joined, and all pairs."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]):
-        super().__init__()
-        self.pairs = pairs
-        for key, value in pairs:
-            both_lists = isinstance(value, list) and isinstance(self.get(key), list)
-            self[key] = [*self[key], *value] if both_lists else value
-
-    def message(self) -> str:
-        """Which keys stand twice."""
-        keys = [key for key, _ in self.pairs]
-        return f"an object has {', '.join(repr(key) for key in dict.fromkeys(keys) if keys.count(key) > 1)} twice"
-
-
-def _loads(content: bytes) -> Any:
-    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        plain = dict(pairs)
-        return plain if len(plain) == len(pairs) else _Repeated(pairs)
-
-    try:
-        return json.loads(content.decode("utf-8", "surrogateescape"), object_pairs_hook=table)
-    except (ValueError, RecursionError):  # nested too deeply, or not JSON after all
-        return content.decode("utf-8", "replace")
-
-
-def _plain(value: Any) -> Any:
-    """A JSON value as the record of a Problem can hold it: nothing lost, nothing that UTF-8 or JSON cannot say."""
-    if isinstance(value, _Repeated):
-        return {"pairs": [[_plain(key), _plain(part)] for key, part in value.pairs]}
-    if isinstance(value, dict):
-        return {_plain(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    if isinstance(value, str):
-        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
-    return str(value) if _first_bad(value) else value
-
-
-def _first_bad(value: Any) -> str | None:
-    """The first thing in a JSON value that no record can hold, as a code."""
-    if isinstance(value, _Repeated):
-        return "duplicate-key"
-    if isinstance(value, float):
-        return None if math.isfinite(value) else "nan-value"
-    if isinstance(value, str):
-        return "lone-surrogate" if _SURROGATE.search(value) else None
-    if isinstance(value, int):
-        return None if -(2**63) <= value < 2**64 else "bad-item"
-    parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return next((code for code in map(_first_bad, parts) if code), None)
-
-
 def _scrubbed(value: Any, path: tuple[str | int, ...], findings: list[Finding]) -> Any:
     """A JSON value without what no record can hold; each such place is a finding."""
-    if isinstance(value, _Repeated):
+    if len(path) > DEEP and isinstance(value, dict | list):
+        findings.append(Finding("bad-field", f"{path[0]} is nested more than {DEEP} levels deep and kept as text"))
+        return as_text(value)
+    if isinstance(value, Repeated):
         findings.append(Finding("duplicate-key", f"{_at(path)}: {value.message()}", path))
     if isinstance(value, dict):
-        return {_SURROGATE.sub("?", key): _scrubbed(part, (*path, key), findings) for key, part in value.items()}
+        for key in filter(has_half, value):
+            findings.append(Finding("lone-surrogate", f"{_at(path)}: the key {key!a}", path))
+        named = {plain(key): part for key, part in value.items()}
+        return {key: _scrubbed(part, (*path, key), findings) for key, part in named.items()}
     if isinstance(value, list):
         return [_scrubbed(part, (*path, number), findings) for number, part in enumerate(value)]
-    code = _first_bad(value)
+    bad = first_bad(value)
+    if bad is None:
+        return value
+    code, message = bad
     if code == "bad-item":
         findings.append(Finding("bad-field", f"{_at(path)} is beyond 64 bits and kept as text", path))
         return str(value)
-    if code:
-        what = "holds half of a UTF-16 pair" if code == "lone-surrogate" else f"is {value}"
-        findings.append(Finding(code, f"{_at(path)} {what}", path))
-        return None
-    return value
+    findings.append(Finding(code, f"{_at(path)}: {message}", path))
+    return None
 
 
 def _at(path: tuple[str | int, ...]) -> str:
     return ".".join(map(str, path))
 
 
-def _one(table: dict[str, Any], key: str, type_: Any, findings: list[Finding], path: tuple[str | int, ...]) -> Any:
-    """`table[key]` as `type_`, or None with a finding."""
+def _one(
+    table: dict[str, Any],
+    key: str,
+    type_: Any,
+    findings: list[Finding],
+    path: tuple[str | int, ...],
+    *,
+    strict: bool = True,
+) -> Any:
+    """`table[key]` as `type_`, or None with a finding; if not `strict`, "true" and 1 are true."""
     try:
-        return msgspec.convert(table.get(key), type_)
-    except msgspec.ValidationError as error:
+        found = msgspec.convert(table.get(key), type_, strict=strict)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter of a key that is half a UTF-16 pair
         findings.append(Finding("bad-field", f"`{key}`: {error}", (*path, key)))
         return None
+    code, message = first_bad(found.id if isinstance(found, Completer) else found) or ("", "")
+    if code not in ("", "bad-item"):
+        findings.append(Finding(code, f"`{key}`: {message}", (*path, key)))
+        return None
+    return found
 
 
 def _list(table: dict[str, Any], key: str, findings: list[Finding]) -> list[Any]:
@@ -370,14 +321,6 @@ def _list(table: dict[str, Any], key: str, findings: list[Finding]) -> list[Any]
     code = "bad-annotation" if key in ("annotations", "completions") else "bad-field"
     findings.append(Finding(code, f"`{key}`: expected a list, found {_kind(value)}", (key,)))
     return []
-
-
-def _flat(result: Any) -> list[Any]:
-    """Items of a `result`, which some exports hold as a list of lists."""
-    flat: list[Any] = []
-    for item in result if isinstance(result, list) else ():
-        flat.extend(item) if isinstance(item, list) else flat.append(item)
-    return flat
 
 
 def _id(value: int | str | None) -> str | None:

@@ -66,7 +66,7 @@ def _from_one(method: Method, found: Marked) -> Gold:
 
 def _majority(marked: list[Marked], article_ids: dict[str, str]) -> Gold:
     """Spans with the same place and labels from more than half of the annotators; values and arrows likewise."""
-    latest = list({found.annotator.name: found for found in marked}.values())
+    latest = list({_person(found): found for found in marked}.values())
     need = len(latest) // 2 + 1
     groups: dict[Key, list[Span]] = {}
     for found in latest:
@@ -83,6 +83,11 @@ def _majority(marked: list[Marked], article_ids: dict[str, str]) -> Gold:
     kinds = {found.annotator.kind for found in latest}
     kind: AnnotatorKind = kinds.pop() if len(kinds) == 1 else "model" if "model" in kinds else "unknown"
     return Gold("majority", list(chosen.values()), document, "+".join(sorted(f.annotator.name for f in latest)), kind)
+
+
+def _person(found: Marked) -> str:
+    """Whose vote it is; annotations of people whom the registry does not know are taken as of different people."""
+    return found.annotator.name if found.annotator.known else f"{found.annotator.name} {found.annotation_id}"
 
 
 def _key(span: Span) -> Key:
@@ -102,12 +107,11 @@ def _agreed(key: Key, group: list[Span], need: int, article_ids: dict[str, str])
 
 
 def _agreed_value(values: Iterable[Any], need: int) -> Any:
-    """The value that at least `need` annotators gave, if there is one."""
-    given = list(values)
-    for text, count in Counter(map(repr, given)).items():
-        if count >= need:
-            return next(value for value in given if repr(value) == text)
-    return None
+    """The value that at least `need` annotators gave, if there is one; the order of several does not matter."""
+    given: dict[str, list[Any]] = {}
+    for value in values:
+        given.setdefault(repr(sorted(value, key=repr) if isinstance(value, list) else value), []).append(value)
+    return next((same[0] for same in given.values() if len(same) >= need), None)
 
 
 def _agreed_links(group: list[Span], chosen: dict[Key, Span], need: int) -> Iterator[Link]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import msgspec
@@ -31,6 +32,18 @@ def content_span_id(article_id: str, layer: str, start: int, end: int, labels: t
     return "c-" + short_hash(article_id, layer, start, end, labels, ordinal)
 
 
+def spelling_free(content: bytes | memoryview) -> bytes:
+    """A JSON value without how it is spelled (spaces, order of keys, escapes), for digests and orders of inputs."""
+    try:
+        return msgspec.json.encode(msgspec.json.decode(content), order="sorted")
+    except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError):
+        pass
+    try:  # what msgspec refuses: NaN, half a UTF-16 pair, numbers beyond 64 bits
+        return json.dumps(json.loads(bytes(content)), sort_keys=True).encode()
+    except (ValueError, RecursionError):
+        return bytes(content)
+
+
 def split_of(event_id: str, policy: dict[str, int]) -> str:
     """The split of an event: shares of `policy` (split -> weight) by the event's hash, so no event is divided."""
     total = sum(policy.values())
@@ -43,12 +56,15 @@ def split_of(event_id: str, policy: dict[str, int]) -> str:
 
 
 def rows_digest(config: str, split: str, rows: list[dict[str, Any]]) -> int:
-    """The digest of one article's rows in one config, as a number.
+    """The digest of some rows of a config, as a number: the sum of each row's SHA-256 modulo 2**256.
 
-    `rows` hold plain values in the order of the schema. The digests of all articles are added up modulo 2**256: the sum
-    is the same for any order and any grouping, so shards can be digested apart (a multiset hash after Clarke et al.
-    2003; the files' own SHA-256 in the manifest guard against tampering, this sum tells whether two builds hold the
+    `rows` hold plain values in the order of the schema. The sum is the same for any order and any grouping, so shards
+    can be digested apart and Parquet files without knowing which articles share them (a multiset hash after Clarke et
+    al. 2003; the files' own SHA-256 in the manifest guard against tampering, this sum tells whether two builds hold the
     same content).
     """
-    content = msgspec.json.encode([config, split, [list(row.values()) for row in rows]])
-    return int.from_bytes(hashlib.sha256(content).digest())
+    total = 0
+    for row in rows:
+        content = msgspec.json.encode([config, split, list(row.values())])
+        total += int.from_bytes(hashlib.sha256(content).digest())
+    return total % DIGEST_MODULUS

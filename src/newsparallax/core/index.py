@@ -14,6 +14,7 @@ from .article import RawTask
 from .context import Context
 from .decode import decode_task
 from .exports import ExportFolder
+from .ids import spelling_free
 
 
 class Unit(NamedTuple):
@@ -50,7 +51,7 @@ def index_tasks(context: Context, exports: ExportFolder, text_ids: dict[str, str
             if article_id is not None:
                 places.setdefault(article_id, []).append((file, position))
                 continue
-            content = _content(head, raw)
+            content = _content(context, head, raw)
             own = str(head.id) if head.id is not None else f"task-{content.hex()}"
             first_id[content] = min(first_id.get(content, own), own, key=_natural)
             by_data.setdefault(content, []).append((file, position))
@@ -92,17 +93,22 @@ def _named(context: Context, head: _Head, text_ids: dict[str, str]) -> str | Non
     return str(head.id) if head.id is not None else "(no article)"
 
 
-def _content(head: _Head, raw: memoryview) -> bytes:
-    """A digest of a task's data; of the whole task where it has no data, so that such tasks stay apart."""
-    if not head.data:
-        return hashlib.sha256(raw).digest()[:8]
+def _content(context: Context, head: _Head, raw: memoryview) -> bytes:
+    """A digest of a task's data; of the whole task where it shows nothing, so that such tasks stay apart."""
+    data = head.data or {}
+    shown = [data.get(text.field) for text in context.codebook.texts.values()] or list(data.values())
+    if not any(isinstance(text, str) and text.strip() for text in shown):
+        return hashlib.sha256(spelling_free(raw)).digest()[:8]
     try:
-        content = msgspec.json.encode(head.data, order="sorted")
+        content = msgspec.json.encode(data, order="sorted")
     except OverflowError:  # a number beyond 64 bits
-        content = repr(sorted(head.data.items())).encode()
+        content = repr(sorted(data.items())).encode()
+    except RecursionError:
+        content = bytes(raw)
     return hashlib.sha256(content).digest()[:8]
 
 
 def _natural(task_id: str) -> tuple[int, int, str]:
     """Numbers in their order, before words."""
-    return (0, int(task_id), "") if task_id.isascii() and task_id.isdigit() else (1, 0, task_id)
+    number = task_id.isascii() and task_id.isdigit() and len(task_id) < 20
+    return (0, int(task_id), "") if number else (1, 0, task_id)

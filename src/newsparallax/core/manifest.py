@@ -6,6 +6,8 @@ from typing import Any
 
 from . import schema
 from .context import Context
+from .errors import CorpusError
+from .gold import METHODS
 from .ids import short_hash
 from .tally import Tally
 
@@ -43,6 +45,16 @@ def make_manifest(
         "tools": tools,
         "files": dict(sorted(files.items())),
     }
+
+
+def require_adjudication(context: Context, tally: Tally) -> None:
+    """Refuse a version from 1.0.0 on while any gold has no human adjudicator. Raises CorpusError."""
+    version = context.corpus.version
+    lacking = sum(tally.gold[method] for method in METHODS) - tally.gold["adjudicated_by_human"]
+    if lacking and int(version.split(".")[0]) >= 1:
+        message = f"{version} promises human adjudication, but the gold of {lacking} articles has none"
+        hint = "have a human star the adjudicated annotations, or stay below 1.0.0"
+        raise CorpusError(message, file="corpus.toml", place="version", hint=hint)
 
 
 def content_digest(shapes: dict[str, Any], rows: int) -> str:

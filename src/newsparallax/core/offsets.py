@@ -65,6 +65,11 @@ class TextIndex:
         """Code points of the text with CRLF as LF -> code points of the text."""
         return offset + bisect_left(self._crlf, offset)
 
+    @cached_property
+    def single_newlines(self) -> TextIndex:
+        """The text with CRLF as LF."""
+        return TextIndex(self.text.replace("\r\n", "\n"))
+
     @property
     def has_astral(self) -> bool:
         """Whether UTF-16 offsets differ from code points anywhere."""
@@ -79,9 +84,9 @@ class TextIndex:
 def judge(index: TextIndex, start: int, end: int, quote: str | None, *, trim: bool = True) -> Located | Rejected:
     """Place the region `[start, end)` in the text, with its `quote` as evidence.
 
-    In order: code points as they stand; the same with a tolerant quote; UTF-16 units; CRLF counted as one; a unique
-    occurrence of the quote close by. Last, with `trim`, white space at the edges is cut off. Without a quote only a
-    region inside of the text is accepted.
+    In order: code points as they stand; the same with a tolerant quote; UTF-16 units; CRLF counted as one; both; a
+    unique occurrence of the quote close by. Last, with `trim`, white space at the edges is cut off. Without a quote
+    only a region inside of the text is accepted.
     """
     found = _locate(index, start, end, quote or None)
     return _trimmed(index.text, found) if trim and isinstance(found, Located) else _not_blank(index.text, found)
@@ -113,6 +118,10 @@ def _translations(index: TextIndex, start: int, end: int) -> list[tuple[str, int
             found.append(("utf16", begin, stop))
     if index.has_crlf:
         found.append(("crlf", index.from_single_newlines(start), index.from_single_newlines(end)))
+    if index.has_crlf and index.has_astral:
+        begin, stop = index.single_newlines.from_utf16(start), index.single_newlines.from_utf16(end)
+        if begin is not None and stop is not None:
+            found.append(("crlf+utf16", index.from_single_newlines(begin), index.from_single_newlines(stop)))
     return found
 
 

@@ -67,4 +67,6 @@ def _count(tally: Tally, found: Conversion) -> None:
     if found.gold:
         tally.gold[found.gold.method] += 1
         tally.gold[f"by_{found.gold.kind}"] += 1
+        if found.gold.adjudicated and found.gold.kind == "human":
+            tally.gold["adjudicated_by_human"] += 1
         tally.labels += Counter((span.layer, label) for span in found.gold.spans for label in span.labels)

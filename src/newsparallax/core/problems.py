@@ -82,6 +82,8 @@ CODES: dict[str, Code] = {
     "too-many-relations": Code("error", "the codebook allows fewer arrows of this kind"),
     "reference-type": Code("error", "the entity's type in the registry is not the span's label"),
     # the corpus itself
+    "no-articles": Code("error", "put exports into annotations/exports/, or seeds into seeds/"),
+    "export-ignored": Code("error", "export as JSON (the full format), or move the file out of annotations/exports/"),
     "seed-missing": Code("error", "articles.toml names a file that is not in seeds/"),
     "seed-unlisted": Code("error", "the file in seeds/ is not in articles.toml"),
     "seed-digest": Code("error", "the seed is not the file that was annotated; restore it, or annotate it anew"),

@@ -74,7 +74,8 @@ def _labels(context: Context, layer_name: str, layer: Layer, value: RegionValue)
     unknown = [label for label in given if label not in known]
     if unknown:
         return Rejected("unknown-label", f"{', '.join(map(repr, unknown))}: not a label of layer {layer_name}")
-    labels = tuple(dict.fromkeys(known[label] for label in given))
+    meant = {known[label] for label in given}
+    labels = tuple(label for label in layer.labels if label in meant)  # in codebook order, whatever was pressed first
     if len(labels) > 1 and not layer.multiple:
         return Rejected("several-labels", f"{', '.join(labels)}: layer {layer_name} takes one label a region")
     return labels
@@ -144,14 +145,14 @@ def _is_path(value: Any) -> bool:
 
 
 def _whole(value: int | float | str | None) -> int | None:
-    """A whole number from a JSON number or from text that is one; None otherwise."""
+    """A whole number (of 64 bits) from a JSON number or from text that is one; None otherwise."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
         text = value.strip()
         digits = text.removeprefix("-")
         return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
-    return int(value) if value == int(value) else None
+    return int(value) if value == int(value) and abs(value) < 2**63 else None
 
 
 def _quote(value: RegionValue) -> str | None:

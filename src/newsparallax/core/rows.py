@@ -9,7 +9,7 @@ from typing import Any
 from . import schema
 from .article import STATES, Conversion, canonical_json
 from .bio import Range, bio_tags
-from .codebook import Codebook, Field, Layer
+from .codebook import LEVELS, Codebook, Field, Layer
 from .context import Context
 from .gold import METHODS, Gold
 from .ids import text_digest
@@ -95,7 +95,8 @@ def _article(context: Context, found: Conversion, name: str | None, shown: Shown
     }
     for key, field in codebook.document.items():
         place = (field.text or codebook.main_text, key)
-        own = place[0] == name
+        # What is said about a text that the task lacks stands in the article's first row.
+        own = name == (place[0] if place[0] in found.texts else next(iter(found.texts), None))
         row[key] = _encoded(field, gold.document.get(place)) if gold and own else _encoded(field, None)
     for key, layer in codebook.layers.items():
         row[key] = None
@@ -248,11 +249,11 @@ def _votes(context: Context, found: Conversion, marked: Marked) -> Iterator[Row]
             **_repaired(span),
             "region_meta": canonical_json(span.meta),
         }
-    for (_, key), value in sorted(marked.document.items(), key=repr):
+    for (text, key), value in sorted(marked.document.items(), key=repr):
         row: Row = dict.fromkeys(schema.VOTE)
         yield {
             **row,
-            "article_id": found.article_id,
+            "article_id": found.texts[text].article_id if text in found.texts else found.article_id,
             "event_id": found.event_id,
             "layer": key,
             "labels": [],
@@ -265,9 +266,9 @@ def _votes(context: Context, found: Conversion, marked: Marked) -> Iterator[Row]
 
 
 def _named(key: str, value: Any) -> Iterator[Row]:
-    """A value as text, one entry for each of several; a taxonomy's path with its levels joined."""
-    for part in value if isinstance(value, list) else [value]:
-        yield {"name": key, "value": " > ".join(part) if isinstance(part, list) else str(part)}
+    """A value as text, one entry for each of several, none for nothing; a taxonomy's path with its levels joined."""
+    for part in value if isinstance(value, list) else [] if value is None else [value]:
+        yield {"name": key, "value": LEVELS.join(part) if isinstance(part, list) else str(part)}
 
 
 def _token_rows(

@@ -108,7 +108,7 @@ class Ledger:
         raw = self._items[item] if item < len(self._items) else None
         self.quarantined[item] = code
         self.repaired.pop(item, None)
-        self.problems.append(self.where.problem(code, message, region_id=region_id, raw=raw))
+        self.problems.append(self.where.problem(code, message, region_id=region_id or _region(raw), raw=raw))
 
     def quarantine_rest(self, code: str, message: str) -> None:
         """Put every item aside that is not yet."""
@@ -119,6 +119,12 @@ class Ledger:
     def accepted(self) -> int:
         """How many items are neither quarantined nor repaired."""
         return self.size - len(self.quarantined) - len(self.repaired)
+
+
+def _region(raw: Any) -> str | None:
+    """The id of an item that could not be read, as it stands in the record."""
+    found = raw.get("id") if isinstance(raw, dict) else None
+    return str(found) if isinstance(found, int | str) and not isinstance(found, bool) else None
 
 
 @dataclass(slots=True)

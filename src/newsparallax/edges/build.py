@@ -15,15 +15,15 @@ import pyarrow.parquet as pq
 
 from ..core import schema
 from ..core.croissant import make_croissant
-from ..core.manifest import make_manifest
-from ..core.problems import Problem
+from ..core.manifest import make_manifest, require_adjudication
+from ..core.problems import Problem, problem
 from ..core.tally import Tally
 from ..core.waive import Waiving
 from .card import write_card
 from .engine import Progress, convert_corpus
 from .folder import CorpusFolder
 from .generate import stale_files
-from .parquet import ConfigWriter
+from .parquet import ConfigWriter, relieve
 from .publish import MARK, new_folder, point
 from .readback import read_back
 
@@ -48,6 +48,7 @@ def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progr
     place = out or folder.root / "build" / folder.context.corpus.version
     with new_folder(place) as draft:
         tally, shown = _write_rows(folder, draft, workers, progress)
+        require_adjudication(folder.context, tally)
         files = {path.relative_to(draft).as_posix(): _file(path) for path in sorted(draft.rglob("*")) if path.is_file()}
         manifest = make_manifest(folder.context, tally, files, {"pyarrow": pa.__version__})
         write_card(folder, draft, manifest)
@@ -68,8 +69,16 @@ def problems_of(folder: CorpusFolder, workers: int = 1, progress: Progress | Non
     for part in convert_corpus(folder, workers, progress):
         yield from map(waiving.judge, part.problems)
         tally.add(part.tally)
-    yield from map(waiving.judge, stale_files(folder, tally))
+    yield from map(waiving.judge, _of_the_whole(folder, tally))
     yield from waiving.stale()
+    require_adjudication(folder.context, tally)
+
+
+def _of_the_whole(folder: CorpusFolder, tally: Tally) -> Iterator[Problem]:
+    """What only shows when all exports have been read."""
+    if not tally.counts["articles"]:
+        yield problem("no-articles", "no export holds a task, and there are no seeds", file="annotations/exports/")
+    yield from stale_files(folder, tally)
 
 
 def _write_rows(
@@ -101,8 +110,9 @@ def _write_rows(
                 if key not in writers:
                     writers[key] = ConfigWriter(draft, *key, schemas[key[0]])
                 writers[key].add(table)
+            relieve(writers.values())
             tally.add(part.tally)
-        put_own(stale_files(folder, tally))
+        put_own(_of_the_whole(folder, tally))
         put_own(waiving.stale())
     _finish(writers, schemas, draft, folder)
     return tally, shown

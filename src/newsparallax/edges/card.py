@@ -34,7 +34,7 @@ def read_card(folder: CorpusFolder) -> tuple[dict[str, Any], str]:
     path = folder.root / CARD
     if not path.is_file():
         return {}, _plain_card(folder.context)
-    text = path.read_text(encoding="utf-8")
+    text = card_text(folder)
     front: Any = {}
     if text.startswith("---\n") and "\n---\n" in text:
         head, text = text[4:].split("\n---\n", 1)
@@ -50,6 +50,15 @@ def read_card(folder: CorpusFolder) -> tuple[dict[str, Any], str]:
                 f"expected one of {', '.join(BLOCKS)}, found {name!r}", file=CARD, place="begin generated"
             )
     return front, text
+
+
+def card_text(folder: CorpusFolder) -> str:
+    """The whole text of dataset_card.md."""
+    try:
+        return (folder.root / CARD).read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        hint = "save the file as UTF-8"
+        raise CorpusError("is not UTF-8", file=CARD, place=f"byte {error.start}", hint=hint) from None
 
 
 def _plain_card(context: Context) -> str:
@@ -76,7 +85,9 @@ def _loading(codebook: Codebook, manifest: dict[str, Any]) -> dict[str, Any]:
     splits = sorted({path.split("/")[1].rsplit("-", 1)[0] for path in manifest["files"] if path.endswith(".parquet")})
     configs, infos = [], []
     for name, struct in schema.configs(codebook).items():
-        files = [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits]
+        # `datasets` (5.2) refuses a config of which one split has no rows; one without any can only be streamed.
+        filled = [split for split in splits if manifest["rows"][name].get(split)] or splits
+        files = [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in filled]
         configs.append(
             {"config_name": name, "data_files": files} | ({"default": True} if name == schema.ARTICLES else {})
         )
@@ -86,7 +97,7 @@ def _loading(codebook: Codebook, manifest: dict[str, Any]) -> dict[str, Any]:
             {
                 "config_name": name,
                 "features": Features.from_dict(schema.features(struct))._to_yaml_list(),
-                "splits": [{"name": s, "num_bytes": sizes[s], "num_examples": rows.get(s, 0)} for s in splits],
+                "splits": [{"name": s, "num_bytes": sizes[s], "num_examples": rows.get(s, 0)} for s in filled],
                 "download_size": sum(sizes.values()),
                 "dataset_size": sum(sizes.values()),
             }

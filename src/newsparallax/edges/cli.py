@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -72,7 +73,18 @@ def list_problems(problems: list[Problem], total: int) -> None:
         err.print(f"  {found.hint}", markup=False)
     if total > len(problems):
         err.print(f"... and {total - len(problems):,} more")
-    err.print(f"{total:,} problem{'' if total == 1 else 's'} that no waiver covers")
+    err.print(f"{plural(total, 'problem')} that no waiver covers")
+
+
+def plural(number: int, what: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def shown(path: Path) -> str:
+    """A path as the user would type it: relative where it lies below the working directory."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else str(path)
 
 
 @contextmanager

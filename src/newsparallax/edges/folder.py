@@ -13,7 +13,7 @@ from ..core.checks import check_registries
 from ..core.codebook import Codebook
 from ..core.context import Context
 from ..core.errors import CorpusError, UsageError
-from ..core.exports import ExportFolder
+from ..core.exports import SUFFIXES, ExportFolder, ignored_files
 from ..core.problems import Problem, problem
 from ..core.registry import Annotator, Article, Block, Corpus, Entity, Waiver, Waivers
 from ..core.toml import read_toml
@@ -56,6 +56,10 @@ class CorpusFolder:
     def check(self) -> Iterator[Problem]:
         """Everything that can be wrong with the folder apart from its exports."""
         yield from check_registries(self.context)
+        for path in ignored_files(self.annotations / "exports"):
+            name = path.relative_to(self.annotations / "exports").as_posix()
+            message = f"only {', '.join(SUFFIXES)} files are read"
+            yield problem("export-ignored", message, file=name)
         yield from self._check_seeds()
 
     def _check_seeds(self) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from ..core.render.card import fill_blocks, render_blocks
 from ..core.render.guidelines import render_guidelines
 from ..core.render.label_config import render_label_config
 from ..core.tally import Tally
-from .card import CARD, read_card
+from .card import CARD, card_text, read_card
 from .engine import convert_corpus
 from .folder import CorpusFolder
 
@@ -29,13 +29,16 @@ def generated_files(folder: CorpusFolder, tally: Tally) -> dict[Path, str]:
     if (folder.root / CARD).is_file():
         read_card(folder)
         blocks = render_blocks(context, make_manifest(context, tally, {}, {}))
-        files[Path(CARD)] = fill_blocks((folder.root / CARD).read_text(encoding="utf-8"), blocks)
+        files[Path(CARD)] = fill_blocks(card_text(folder), blocks)
     return files
 
 
 def generate(folder: CorpusFolder, *, write: bool = True) -> list[Path]:
     """The generated files that are not as they should be; written unless told otherwise."""
-    tally = sum((part.tally for part in convert_corpus(folder)), Tally())
+    tally = Tally()
+    if (folder.root / CARD).is_file():  # only the card shows counts
+        for part in convert_corpus(folder):
+            tally.add(part.tally)
     files = generated_files(folder, tally).items()
     changed = {path: text for path, text in files if not _fresh(folder.root / path, text)}
     for path, text in changed.items() if write else ():

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROW_GROUP_BYTES = 8 << 20  # of Arrow data; far below the hub viewer's limit of 300 MB a scan
+WAITING_BYTES = 24 << 20  # of Arrow data that wait in all files together
 FILE_BYTES = 256 << 20
+
+
+def relieve(writers: Collection[ConfigWriter]) -> None:
+    """Write row groups of the fullest files until less than WAITING_BYTES wait in all of them."""
+    while sum(writer.waiting for writer in writers) > WAITING_BYTES:
+        max(writers, key=lambda writer: writer.waiting).flush()
 
 
 class ConfigWriter:
     """Writes the rows of one config and split to `<config>/<split>-NNNNN.parquet`.
 
-    What is written depends on the rows alone, not on how they arrive: tables are cut into row groups where the rows
-    added so far reach ROW_GROUP_BYTES.
+    What is written depends on the tables alone, not on who made them: a row group ends with the table by which the
+    rows `waiting` (in bytes) reach ROW_GROUP_BYTES, or those of all files WAITING_BYTES.
     """
 
     def __init__(self, folder: Path, config: str, split: str, schema: pa.Schema) -> None:
@@ -23,7 +31,7 @@ class ConfigWriter:
         self.split = split
         self.schema = schema
         self._waiting: list[pa.Table] = []
-        self._bytes = 0
+        self.waiting = 0
         self._number = 0
         self._writer: pq.ParquetWriter | None = None
         self._path: Path | None = None
@@ -31,23 +39,27 @@ class ConfigWriter:
     def add(self, table: pa.Table) -> None:
         """Add rows; a row group is written when enough have come together."""
         self._waiting.append(table)
-        self._bytes += table.nbytes
-        if self._bytes >= ROW_GROUP_BYTES:
-            self._flush()
+        self.waiting += table.nbytes
+        if self.waiting >= ROW_GROUP_BYTES:
+            self.flush()
 
     def close(self) -> None:
         """Write what waits; a split without rows still gets its file, with the schema."""
         if self._waiting or self._number == 0:
-            self._flush()
+            self.flush()
         self._finish()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits as a row group, and give its memory back."""
         table = pa.concat_tables(self._waiting) if self._waiting else self.schema.empty_table()
-        self._waiting, self._bytes = [], 0
+        self._waiting, self.waiting = [], 0
         writer = self._writer or self._open()
-        writer.write_table(table.combine_chunks(), row_group_size=max(1, table.num_rows))
+        if table.num_rows:  # a row group without rows is one that `datasets` cannot read
+            writer.write_table(table.combine_chunks(), row_group_size=table.num_rows)
         if self._path and self._path.stat().st_size >= FILE_BYTES:
             self._finish()
+        del table
+        pa.default_memory_pool().release_unused()
 
     def _open(self) -> pq.ParquetWriter:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,8 @@ import ctypes
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from ..core.errors import UsageError
@@ -29,35 +30,50 @@ def new_folder(place: Path) -> Iterator[Path]:
     """
     place = place.absolute()
     _refuse_foreign(place)
+    made = [parent for parent in place.parents if not parent.exists()]
     place.parent.mkdir(parents=True, exist_ok=True)
     _tidy(place)
-    draft = place.parent / f".{place.name}.partial-{os.getpid()}"
-    draft.mkdir()
+    work = place.parent / f".{place.name}.partial-{os.getpid()}"  # also for what a build needs beside the folder
+    draft = work / "new"
+    draft.mkdir(parents=True)
     try:
         yield draft
         _sync(draft)
         _swap(draft, place)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
+        if not place.exists():
+            _remove_empty(made)
 
 
 def point(link: Path, target: Path) -> None:
     """Let the symbolic link `link` point at its neighbour `target`, in one step."""
     if link.exists() and not link.is_symlink():
         return
-    fresh = link.with_name(f".{link.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
+    for left in link.parent.glob(f".{escape(link.name)}.new-*"):
+        if _is_left(left):
+            left.unlink(missing_ok=True)
+    fresh = link.with_name(f".{link.name}.new-{os.getpid()}")
     fresh.symlink_to(target.name)
     fresh.replace(link)
 
 
 def _refuse_foreign(place: Path) -> None:
+    if set("*?[") & set(str(place)):
+        raise UsageError(f"`datasets` would take {place} for a pattern", hint="name a folder without *, ? and [")
     if place.is_dir():
         if any(place.iterdir()) and not (place / MARK).is_file():
             hint = "name a new folder, or an earlier build, with --out"
             raise UsageError(f"{place} holds files that are not a build of this program; left as it is", hint=hint)
     elif place.exists():
         raise UsageError(f"{place} is a file, expected a folder", hint="name a folder with --out")
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove the folders that were made for a build that failed, innermost first."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _tidy(place: Path) -> None:
@@ -68,10 +84,15 @@ def _tidy(place: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
         else:
             old.rename(place)
-    for draft in place.parent.glob(f".{place.name}.partial-*"):
-        process = draft.name.rpartition("-")[2]
-        if not (process.isdigit() and _alive(int(process))):
+    for draft in place.parent.glob(f".{escape(place.name)}.partial-*"):
+        if _is_left(draft):
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def _is_left(path: Path) -> bool:
+    """Whether the process whose number ends the path's name is no longer there."""
+    process = path.name.rpartition("-")[2]
+    return not (process.isdigit() and _alive(int(process)))
 
 
 def _alive(process: int) -> bool:
@@ -94,8 +115,12 @@ def _sync(folder: Path) -> None:
 
 def _swap(draft: Path, place: Path) -> None:
     if not place.exists():
-        draft.rename(place)
-        return
+        try:
+            draft.rename(place)
+            return
+        except OSError:
+            if not place.is_dir():  # else another build has just got there
+                raise
     if _exchange(draft, place):
         return
     old = place.parent / f".{place.name}.old"

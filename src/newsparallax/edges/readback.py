@@ -25,8 +25,10 @@ def read_back(folder: Path, context: Context, tally: Tally) -> None:
     import datasets
 
     datasets.disable_progress_bars()
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as cache:  # beside the draft, so that no killed run leaves it
         for config, struct in schema.configs(context.codebook).items():
+            if not any(rows for (name, _), rows in tally.rows.items() if name == config):
+                continue  # `datasets` cannot load a config without rows
             loaded = datasets.load_dataset(str(folder), config, cache_dir=cache)
             _compare(config, loaded, datasets.Features.from_dict(schema.features(struct)), tally)
             if config in context.codebook.layers:
@@ -36,9 +38,9 @@ def read_back(folder: Path, context: Context, tally: Tally) -> None:
 
 
 def _compare(config: str, loaded: Any, features: Any, tally: Tally) -> None:
-    expected = {split: rows for (name, split), rows in tally.rows.items() if name == config}
+    expected = {split: rows for (name, split), rows in tally.rows.items() if name == config and rows}
     found = {str(split): dataset.num_rows for split, dataset in loaded.items()}
-    if found != (expected or {next(iter(found)): 0}):
+    if found != expected:
         raise NewsParallaxError(f"loaded {found} rows, wrote {expected}", file=config)
     for split, dataset in loaded.items():
         if dataset.features != features:

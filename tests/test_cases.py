@@ -1,0 +1,152 @@
+"""One small corpus for every code of a Problem: it provokes the code, and nothing that comes in is lost.
+
+A case is `tests/cases/<code>.json`: the parts of a corpus (see `helpers.write_corpus`) and under `expect` the counts of
+all codes, the items accepted, repaired and quarantined, ids that a problem with the code must carry (`at`) and parts of
+its message (`says`); or, for a file that cannot be read, the code of the error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers import CASES, Dataset, build_case, write_corpus
+from newsparallax.core.errors import ExportError
+from newsparallax.core.problems import CODES
+from newsparallax.edges.build import build, problems_of
+from newsparallax.edges.folder import open_corpus
+
+ROOT = Path(__file__).parents[1]
+ALL = {path.stem: json.loads(path.read_bytes()) for path in sorted(CASES.glob("*.json"))}
+FILE_CASES = [code for code, case in ALL.items() if "error" in case["expect"]]
+CORPUS_CASES = [code for code in ALL if code not in FILE_CASES]
+IDS = ("file", "article_id", "task_id", "annotation_id", "region_id")
+
+
+def test_every_code_has_a_case_and_every_case_a_code() -> None:
+    assert set(ALL) == set(CODES)
+    assert all(case["about"] for case in ALL.values())
+
+
+def test_every_code_is_used() -> None:
+    sources = [path for path in (ROOT / "src").rglob("*.py") if path.name != "problems.py"]
+    quoted = {word for path in sources for word in re.findall(r'"([a-z0-9-]+)"', path.read_text(encoding="utf-8"))}
+    assert [code for code in CODES if code not in quoted] == []
+
+
+@pytest.mark.parametrize("code", CORPUS_CASES)
+def test_case(code: str, tmp_path: Path) -> None:
+    case = ALL[code]
+    expect = case["expect"]
+    built = build_case(tmp_path, case)
+    assert built.codes == expect["codes"]
+    assert built.results == (expect["accepted"], expect["repaired"], expect["quarantined"])
+    assert sum(built.codes.values()) == len(built.problems)
+    assert len(raws_of_items(built, case)) == expect["quarantined"]
+    for problem in built.problems:
+        assert problem["message"]
+        assert (problem["severity"], problem["hint"]) == CODES[problem["code"]]
+    found = [problem for problem in built.problems if problem["code"] == code]
+    for part in expect.get("says", ()):
+        assert part in found[0]["message"]
+    at = expect.get("at", {})
+    assert any(all(problem[key] == value for key, value in at.items()) for problem in found), [
+        {key: problem[key] for key in IDS} for problem in found
+    ]
+
+
+def raws_of_items(built: Dataset, case: dict[str, Any]) -> list[Any]:
+    """The `raw` of the problems of result items, each of which is an item of the export as it stands there."""
+    items: list[Any] = []
+    for content in (content for name, content in case.get("exports", {}).items() if name.endswith(".json")):
+        tasks = json.loads(content["raw"], object_pairs_hook=as_record) if isinstance(content, dict) else content
+        for task in tasks:
+            for annotation in task["annotations"] if isinstance(task, dict) and "annotations" in task else ():
+                result = annotation.get("result") if isinstance(annotation, dict) else None
+                pairs = annotation.get("pairs", ()) if isinstance(annotation, dict) else ()
+                items += result if isinstance(result, list) else [] if result is None else [result]
+                items += [item for key, part in pairs if key == "result" for item in part]
+    items = json.loads(re.sub(r"\\ud83d", r"\\\\ud83d", json.dumps(items)).replace("NaN", '"nan"'))
+    found = []
+    for problem in built.problems:
+        if problem["annotation_id"] and problem["raw"] in items:
+            items.remove(problem["raw"])
+            found.append(problem["raw"])
+    return found
+
+
+def as_record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object as the record of a Problem holds it: one with a key twice as its pairs."""
+    return dict(pairs) if len(dict(pairs)) == len(pairs) else {"pairs": [list(pair) for pair in pairs]}
+
+
+@pytest.mark.parametrize("code", FILE_CASES)
+def test_unreadable_export(code: str, tmp_path: Path) -> None:
+    case = ALL[code]
+    folder = open_corpus(write_corpus(tmp_path / "corpus", case))
+    before = sorted(path for path in tmp_path.rglob("*"))
+    for out in (tmp_path / "new" / "dataset", None):
+        with pytest.raises(ExportError) as caught:
+            build(folder, out)
+        assert caught.value.code == code == case["expect"]["error"]
+        assert caught.value.file == "a.json"
+        assert caught.value.hint
+        for part in ("a.json: ", *case["expect"]["says"]):
+            assert part in str(caught.value)
+        assert sorted(path for path in tmp_path.rglob("*")) == before
+    with pytest.raises(ExportError):
+        list(problems_of(folder))
+
+
+@pytest.mark.parametrize("code", ["not-json", "truncated-json"])
+def test_unreadable_export_on_the_command_line(code: str, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", ALL[code])
+    done = run_build(corpus, tmp_path / "dataset")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: a.json: ")
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 2  # what is wrong, and what to do
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_problems_on_the_command_line(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", ALL["stale-waiver"])
+    done = run_build(corpus, tmp_path / "dataset")
+    assert done.returncode == 1
+    assert "2 problems that no waiver covers" in done.stderr
+    assert "unknown-label a.json, article 1, task 1, annotation 11, region r2: " in done.stderr
+    assert "no-label" not in done.stderr
+    assert run_build(corpus, tmp_path / "dataset", "--lenient").returncode == 0
+
+
+def run_build(corpus: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts/build.py"), "--corpus", str(corpus), "--out", str(out), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_waived_problem_keeps_its_reason(tmp_path: Path) -> None:
+    built = build_case(tmp_path, ALL["stale-waiver"])
+    assert built.problem("no-label")["waived"] == "drawn by mistake"
+    assert built.problem("unknown-label")["waived"] is None
+    assert built.counts["problems_waived"] == 1
+
+
+@pytest.mark.parametrize("code", ["duplicate-task", "text-differs", "bad-value", "unproven-offsets", "seed-missing"])
+def test_what_remains_is_read_back(code: str, tmp_path: Path) -> None:
+    built = build_case(tmp_path, ALL[code], read_back=True)
+    assert built.codes == ALL[code]["expect"]["codes"]
+
+
+def test_check_finds_what_build_finds(tmp_path: Path) -> None:
+    for code in ("overlap", "seed-digest", "stale-generated", "unknown-label"):
+        case = ALL[code]
+        folder = open_corpus(write_corpus(tmp_path / code, case))
+        found = [problem.code for problem in problems_of(folder)]
+        assert {each: found.count(each) for each in found} == case["expect"]["codes"]

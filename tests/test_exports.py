@@ -1,0 +1,431 @@
+"""Every shape in which exports come, read into tasks; and what is in tasks and annotations in all its forms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers import ANNOTATORS, build_case, build_raw, build_tasks, span, task
+from newsparallax.core.errors import ExportError
+from newsparallax.core.exports import split_tasks
+
+TEXT = "Ann met Bob in Oslo."
+ANN, BOB = span(0, 3, "Ann"), span(8, 11, "Bob", id="r2")
+ONE, TWO = task(TEXT, [ANN]), task("Bob left.", [span(0, 3, "Bob")], id=2)
+DOCUMENT = {"codebook": {"document": {"stars": {"kind": "rating"}}}}
+
+
+def as_completions(found: dict[str, Any]) -> dict[str, Any]:
+    """The task as old versions of Label Studio wrote it."""
+    return {("completions" if key == "annotations" else key): value for key, value in found.items()}
+
+
+def lists_in(found: dict[str, Any]) -> dict[str, Any]:
+    """The task with its result as a list of lists."""
+    return found | {"annotations": [a | {"result": [[item] for item in a["result"]]} for a in found["annotations"]]}
+
+
+JSON_LINES = f"{json.dumps(ONE)}\n{json.dumps(TWO)}\n"
+SHAPES: dict[str, dict[str, Any]] = {
+    "a list of tasks": {"a.json": [ONE, TWO]},
+    "one task a file": {"a.json": ONE, "b.json": TWO},
+    "a file in a folder": {"one/a.json": [ONE], "two/a.JSON": TWO},
+    "JSON Lines": {"a.jsonl": {"raw": JSON_LINES}},
+    "JSON Lines called json": {"a.json": {"raw": JSON_LINES}},
+    "JSON Lines, no last line end": {"a.ndjson": {"raw": JSON_LINES.rstrip()}},
+    "JSON Lines, blank lines": {"a.jsonl": {"raw": "\n\n" + JSON_LINES.replace("\n", "\n\n  \n")}},
+    "JSON Lines, CRLF": {"a.jsonl": {"raw": JSON_LINES.replace("\n", "\r\n")}},
+    "JSON Lines, BOM": {"a.jsonl": {"raw": "\ufeff" + JSON_LINES}},
+    "old completions": {"a.json": [as_completions(ONE), as_completions(TWO)]},
+    "tasks in an object": {"a.json": {"tasks": [ONE, TWO]}},
+    "projects": {"a.json": {"projects": [{"id": 1, "tasks": [ONE]}, {"id": 2, "tasks": [TWO]}]}},
+    "projects as a list": {"a.json": [{"title": "x", "tasks": [ONE]}, {"tasks": [TWO]}]},
+    "a key of the wrapper twice": {
+        "a.json": {"raw": f'{{"tasks": [{json.dumps(ONE)}], "tasks": [{json.dumps(TWO)}]}}'}
+    },
+    "a list of lists as result": {"a.json": [lists_in(ONE), lists_in(TWO)]},
+    "a BOM": {"a.json": {"raw": "\ufeff" + json.dumps([ONE, TWO])}},
+    "line ends CRLF": {"a.json": {"raw": json.dumps([ONE, TWO], indent=1).replace("\n", "\r\n")}},
+    "blank lines around": {"a.json": {"raw": "\n \n" + json.dumps([ONE, TWO]) + "\n\n"}},
+    "an empty list beside": {"a.json": [ONE, TWO], "b.json": []},
+    "hidden files are none": {"a.json": [ONE, TWO], ".b.json": {"raw": "{"}, ".c/d.json": {"raw": "{"}},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes(shape: str, tmp_path: Path) -> None:
+    built = build_case(tmp_path, {"exports": SHAPES[shape]})
+    assert built.problems == []
+    assert (built.counts["tasks"], built.counts["annotations"], built.results) == (2, 2, (2, 0, 0))
+    assert built.spans() == [(0, 3, "Ann"), (0, 3, "Bob")]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+@pytest.mark.parametrize(
+    "shape", ["[%s]", "%s", '{"tasks": [%s]}', '{"projects": [{"tasks": [%s]}]}', '[{"tasks": [%s]}]', "{rest}\n%s\n"]
+)
+def test_nan_in_every_shape(shape: str, number: str, tmp_path: Path) -> None:
+    found = json.dumps(ONE | {"data": {"text": TEXT, "rank": "?"}}).replace('"?"', number)
+    built = build_raw(tmp_path, shape.replace("{rest}", json.dumps(TWO)) % found)
+    assert built.codes == {"nan-value": 1}
+    assert (0, 3, "Ann") in built.spans()
+    assert built.problem("nan-value")["raw"] in ("nan", "-inf", "inf")
+
+
+def test_line_separators_of_unicode_are_no_line_ends(tmp_path: Path) -> None:
+    text = "Ann\u2028met\u2029Bob\x85in\x0bOslo."
+    lines = [json.dumps(task(text, [ANN], id=number), ensure_ascii=False) for number in (1, 2)]
+    built = build_raw(tmp_path, "\n".join(lines), corpus={"articles": {"from_tasks": True, "id_field": "text"}})
+    assert built.counts["tasks"] == 2
+    assert {row["text"] for row in built.rows("articles")} == {text}
+
+
+GOOD = json.dumps([ONE])
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "place"),
+    [
+        ("", "empty-file", "a.json: is empty"),
+        (" \n", "empty-file", "a.json: is empty"),
+        ("\ufeff", "empty-file", "a.json: is empty"),
+        ("null", "unknown-shape", "a.json"),
+        ("17", "unknown-shape", "a.json"),
+        ('"tasks"', "unknown-shape", "a.json"),
+        ("{}", "unknown-shape", "found objects with no keys"),
+        ('[{"text": "Ann", "id": 1}]', "unknown-shape", "found objects with id, text"),
+        ('[1, {"text": "Ann", "id": 1}]', "unknown-shape", "found objects with id, text"),
+        ('{"id": 1, "text": "Ann"}\n{"id": 2, "text": "Bob"}', "unknown-shape", "found objects with id, text"),
+        ('{"projects": [{"name": "x"}]}', "unknown-shape", "found objects with name"),
+        ("id\ttext\n1\tAnn\n", "not-json", "found 'id\\ttext"),
+        ("-DOCSTART- -X- O\nAnn -X- _ B-PER\n", "not-json", "found '-DOCSTART-"),
+        ("<xml/>", "not-json", "found '<xml/>'"),
+        ("{'id': 1}", "not-json", "line 1, column 2"),
+        ('\n[{"id": 1},]', "not-json", "line 2, column 12"),
+        (GOOD + "x", "not-json", "Extra data"),
+        (GOOD + GOOD, "not-json", "Extra data"),
+        ('[{"id": 1, "data": {}} {"id": 2}]', "not-json", "column 24"),
+        ("[" * 100_000 + "]" * 100_000, "not-json", "nested too deeply"),
+        (f"{json.dumps(ONE)}\nnonsense\n{json.dumps(TWO)}\n", "not-json", "line 2"),
+        (f"{json.dumps(ONE)}\n\n{json.dumps(TWO)[:-9]}", "truncated-json", "line 3"),
+        ("[", "truncated-json", "ends in the middle"),
+        ("{", "truncated-json", "ends in the middle"),
+        ('[{"id": 1, "x": tr', "truncated-json", "ends in the middle"),
+        ('[{"id": 1, "x": -', "truncated-json", "ends in the middle"),
+        ('[{"id": 1, "x": 1.', "truncated-json", "ends in the middle"),
+        ('[{"id": 1, "x": "\\u12', "truncated-json", "ends in the middle"),
+        (GOOD.encode("utf-16"), "not-utf8", "UTF-16"),
+        (GOOD.encode("utf-16-le"), "not-utf8", "UTF-16"),
+        (GOOD.encode("utf-16-be"), "not-utf8", "UTF-16"),
+        (b'[{"id": 1,\n"data": {"text": "\xff"}}]', "not-utf8", "line 2, byte 29"),
+        (b'{"id": 1, "data": {}}\n{"data": {"text": "\xed\xa0\x80"}}', "not-utf8", "line 2, byte 41"),
+        (b"\x1f\x8b\x08\x00", "not-utf8", "line 1, byte 1"),
+    ],
+)
+def test_refused_by_name(content: str | bytes, code: str, place: str) -> None:
+    data = content.encode() if isinstance(content, str) else content
+    with pytest.raises(ExportError) as caught:
+        split_tasks(memoryview(data), "a.json")
+    assert caught.value.code == code
+    assert place in str(caught.value)
+    assert "a.json" in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_good_export_cut_off_anywhere_is_told_by_name() -> None:
+    for whole in (json.dumps([ONE | {"meta": [True, None, -1.5e3, "é\\\u2028"]}, TWO]), json.dumps({"tasks": [ONE]})):
+        for length in range(1, len(whole)):
+            with pytest.raises(ExportError) as caught:
+                split_tasks(memoryview(whole[:length].encode()), "a.json")
+            assert caught.value.code == "truncated-json", whole[:length][-30:]
+
+
+def test_utf8_is_checked_across_chunks() -> None:
+    long = json.dumps([task("é" * (1 << 20), [])], ensure_ascii=False).encode()
+    assert len(split_tasks(memoryview(long), "a.json")) == 1
+    with pytest.raises(ExportError, match=f"byte {len(long) - 90}"):
+        split_tasks(memoryview(long[:-90] + b"\xff" + long[-89:]), "a.json")
+
+
+def test_entries_that_are_no_tasks_are_kept_aside(tmp_path: Path) -> None:
+    stray = [7, "note", None, [ANN], {"id": 9, "file_upload": "x.txt", "email": "ann@example.org"}]
+    built = build_tasks(tmp_path, ONE, *stray)
+    assert built.codes == {"not-a-task": 5}
+    kept = [problem["raw"] for problem in built.problems]
+    assert all(each in kept for each in (7, "note", None, [ANN], {"id": 9, "file_upload": "x.txt"}))
+    assert built.spans() == [(0, 3, "Ann")]
+
+
+def test_missing_ids_and_fields(tmp_path: Path) -> None:
+    bare = {key: value for key, value in ANN.items() if key not in ("id", "to_name", "type")}
+    built = build_tasks(
+        tmp_path,
+        {"data": {"text": TEXT}, "annotations": [{"result": [bare, BOB]}]},
+        {"annotations": [{"result": [ANN]}], "id": 5},
+        annotators={"nobody": {"kind": "human", "anonymous": True}},
+    )
+    assert built.codes == {"no-text": 2}
+    assert built.results == (2, 0, 1)
+    votes = built.rows("votes")
+    assert [(row["region_id"], row["task_id"], row["quote"]) for row in votes] == [
+        (None, None, "Ann"),
+        ("r2", None, "Bob"),
+    ]
+    assert [row["span_id"][:2] for row in votes] == ["c-", "s-"]
+    assert {row["annotator"] for row in votes} == {"nobody"}
+
+
+@pytest.mark.parametrize(
+    ("result", "results", "codes", "state"),
+    [
+        (None, (0, 0, 0), {}, 1),
+        ([], (0, 0, 0), {}, 1),
+        ([[]], (0, 0, 0), {}, 1),
+        ({"0": ANN}, (0, 0, 1), {"bad-annotation": 1}, 0),
+        ("none", (0, 0, 1), {"bad-annotation": 1}, 0),
+        ([1, "x", None, True, [[ANN]], {}], (0, 0, 6), {"bad-item": 5, "unknown-control": 1}, 0),
+        ([[ANN, 1], BOB, 2], (2, 0, 2), {"bad-item": 2}, 0),
+    ],
+)
+def test_results_of_any_type(
+    tmp_path: Path, result: Any, results: tuple[int, int, int], codes: dict[str, int], state: int
+) -> None:
+    built = build_tasks(tmp_path, task(TEXT, {"id": 11, "completed_by": 1, "result": result}))
+    assert (built.results, built.codes) == (results, codes)
+    assert [row["state"] for row in built.rows("articles")] == [state]
+    quarantined = [problem["raw"] for problem in built.problems]
+    flat = result if isinstance(result, list) else [result]
+    assert all(raw in flat or any(isinstance(part, list) and raw in part for part in flat) for raw in quarantined)
+
+
+def test_what_nothing_reads_may_be_of_any_type(tmp_path: Path) -> None:
+    extra = {"score": "high", "parentID": [1], "meta": {"text": ["n"]}, "origin": 5, "hidden": None, "readonly": "no"}
+    built = build_tasks(tmp_path, task(TEXT, [ANN | extra]) | {"created_at": 5, "updated_by": [1], "inner_id": "x"})
+    assert (built.problems, built.results) == ([], (1, 0, 0))
+    (row,) = built.rows("votes")
+    assert json.loads(row["region_meta"]) == {key: extra[key] for key in ("score", "parentID", "meta")}
+
+
+def test_a_control_that_two_layers_share(tmp_path: Path) -> None:
+    """A value is kept where it goes with one of the spans of its region, and put aside where it goes with none."""
+    sort = {"kind": "choice", "values": {"a": {}, "b": {}}, "control": "sort"}
+    layers = {
+        "names": {"labels": {"PER": {}}, "attributes": {"sort": sort | {"values": {"a": {}}}}},
+        "things": {"labels": {"PER": {}}, "attributes": {"sort": sort}},
+    }
+    choices = [
+        {"id": "r1", "from_name": "sort", "type": "choices", "value": {"choices": [value]}} for value in ("b", "c")
+    ]
+    items = [ANN | {"from_name": "names"}, ANN | {"from_name": "things"}, *choices]
+    book = {"codebook": {"version": "1"}, "texts": {"text": {"field": "text"}}, "layers": layers}
+    built = build_tasks(tmp_path, task(TEXT, items), codebook=book)
+    assert [(row["layer"], row["attributes"]) for row in built.rows("votes")] == [
+        ("names", []),
+        ("things", [{"name": "sort", "value": "b"}]),
+    ]
+    assert (built.codes, built.results) == ({"unknown-value": 1}, (3, 0, 1))
+
+
+def test_both_names_of_annotations(tmp_path: Path) -> None:
+    both = task(TEXT, [ANN]) | {"completions": [{"id": 12, "completed_by": 2, "result": [BOB, 1]}]}
+    built = build_tasks(tmp_path, both)
+    assert built.results == (2, 0, 1)
+    assert built.problem("bad-item")["annotation_id"] == "12"
+    assert [row["annotator"] for row in built.rows("votes")] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("completed_by", "annotator", "known"),
+    [
+        (1, "a", True),
+        ("1", "a", True),
+        ("a", "a", True),
+        ({"id": 1}, "a", True),
+        ({"id": 2, "email": "x@example.org", "first_name": "X"}, "b", True),
+        (7, "user-7", False),
+        ({"id": 7}, "user-7", False),
+        (10**30, f"user-{10**30}", False),
+        ("x@example.org", "unknown", False),
+        ({"email": "x@example.org"}, "unknown", False),
+        ({}, "unknown", False),
+        ([1, "x@example.org"], "unknown", False),
+        (None, "unknown", False),
+        ("absent", "unknown", False),
+    ],
+)
+def test_completed_by(tmp_path: Path, completed_by: Any, annotator: str, known: bool) -> None:
+    made = {"id": 11, "completed_by": completed_by, "result": [ANN]}
+    if completed_by == "absent":
+        del made["completed_by"]
+    built = build_tasks(tmp_path, task(TEXT, made))
+    assert built.codes == ({} if known else {"unknown-annotator": 1})
+    (row,) = built.rows("votes")
+    assert row["annotator"] == annotator
+    assert row["annotator_kind"] == (0 if known else 2)
+    assert not any(b"example.org" in path.read_bytes() for path in built.place.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("completed_by", [True, 1.5, "\ud800"])
+def test_unreadable_completed_by_is_not_nobody(tmp_path: Path, completed_by: Any) -> None:
+    made = {"id": 11, "completed_by": completed_by, "result": [ANN]}
+    anonymous = ANNOTATORS | {"nobody": {"kind": "human", "anonymous": True}}
+    built = build_tasks(tmp_path, task(TEXT, made), annotators=anonymous)
+    assert [row["annotator"] for row in built.rows("votes")] == ["unknown"]
+    assert built.codes.keys() == {"unknown-annotator", "lone-surrogate" if completed_by == "\ud800" else "bad-field"}
+
+
+def test_the_same_annotator_twice(tmp_path: Path) -> None:
+    twice = [{"id": n, "completed_by": 1, "result": [found]} for n, found in ((11, ANN), (12, BOB))]
+    built = build_tasks(tmp_path, task(TEXT, *twice))
+    assert built.codes == {"annotator-twice": 1, "gold-undecided": 1}
+    assert [row["annotation_id"] for row in built.rows("votes")] == ["11", "12"]
+    assert built.rows("spans") == []
+
+
+def test_the_same_annotation_under_one_id(tmp_path: Path) -> None:
+    same = {"id": 11, "completed_by": 1, "result": [ANN, 5]}
+    built = build_tasks(tmp_path, task(TEXT, same, same | {"result": [ANN]}, same))
+    assert built.codes["duplicate-annotation-id"] == 1
+    assert built.codes["duplicate-annotation"] == 3  # the annotation and both of its items
+    assert built.results == (2, 0, 3)
+
+
+def test_drafts_and_predictions_are_counted_apart(tmp_path: Path) -> None:
+    guess = {"id": 5, "result": [BOB], "model_version": "m", "score": 0.5}
+    built = build_tasks(
+        tmp_path, task(TEXT, [ANN], drafts=[{"id": 9, "task": 77, "result": [BOB]}], predictions=[guess, 6])
+    )
+    assert (built.counts["drafts"], built.counts["predictions"]) == (1, 2)
+    assert built.counts["results_in"] == 1
+    assert [row["quote"] for row in built.rows("votes")] == ["Ann"]
+
+
+@pytest.mark.parametrize("key", ["was_cancelled", "skipped"])
+def test_a_cancelled_annotation_may_hold_regions(tmp_path: Path, key: str) -> None:
+    cancelled = {"id": 12, "completed_by": 2, "result": [BOB, "?"], key: True}
+    built = build_tasks(tmp_path, task(TEXT, [ANN], cancelled))
+    assert (built.counts["annotations"], built.counts["annotations_cancelled"]) == (1, 1)
+    assert built.results == (1, 0, 0)
+    (article,) = built.rows("articles")
+    assert [(made["annotation_id"], made["cancelled"]) for made in article["annotations"]] == [
+        ("11", False),
+        ("12", True),
+    ]
+    assert article["gold"] == 1  # the single one that is left
+
+
+DATA = '"data": {"text": "Ann met Bob in Oslo."}'
+
+
+@pytest.mark.parametrize(
+    ("twice", "kept", "raw"),
+    [
+        ('"id": 1, "id": 3, DATA, "annotations": []', 0, [["id", 1], ["id", 3]]),
+        (
+            '"id": 1, "data": {"text": "old"}, DATA, "annotations": []',
+            0,
+            [["data", {"text": "old"}], ["data", {"text": TEXT}]],
+        ),
+        (
+            '"id": 1, "data": {"text": "Ann met Bob in Oslo.", "desk": 1, "desk" : 2}, "annotations": []',
+            0,
+            [["desk", 1], ["desk", 2]],
+        ),
+        (
+            '"id": 1, DATA, "annotations": [{"id": 11, "completed_by": 1, "result": [ANN]}],'
+            '"annotations": [{"id": 12, "completed_by": 2, "ground_truth": true, "result": [BOB]}]',
+            2,
+            None,
+        ),
+        (
+            '"id": 1, DATA, "annotations": [{"id": 11, "completed_by": 1, "result": [ANN], "result": [BOB]}]',
+            2,
+            None,
+        ),
+        (
+            '"id": 1, DATA, "annotations": [{"id": 11, "id": 12, "completed_by": 1, "result": [ANN]}]',
+            1,
+            [["id", 11], ["id", 12]],
+        ),
+    ],
+)
+def test_the_same_key_twice(tmp_path: Path, twice: str, kept: int, raw: Any) -> None:
+    content = twice.replace("DATA", DATA)
+    for name, item in (("[ANN]", ANN), ("[BOB]", BOB)):
+        content = content.replace(name, json.dumps([item]))
+    built = build_raw(tmp_path, f"[{{{content}}}]")
+    assert built.codes == {"duplicate-key": 1}
+    assert built.results == (kept, 0, 0)
+    assert [row["text"] for row in built.rows("articles")] == [TEXT]
+    if raw is not None:
+        assert built.problem("duplicate-key")["raw"] == {"pairs": raw}
+
+
+def test_an_item_with_a_key_twice_is_kept_with_both_values(tmp_path: Path) -> None:
+    value = '{"start": 0, "start": 8, "end": 11, "labels": ["PER"]}'
+    item = f'{{"id": "r1", "from_name": "spans", "type": "labels", "value": {value}}}'
+    built = build_raw(tmp_path, json.dumps([task(TEXT, [1, ANN])]).replace("[1,", f"[{item},"))
+    assert (built.codes, built.results) == ({"duplicate-key": 1}, (1, 0, 1))
+    found = built.problem("duplicate-key")
+    assert found["region_id"] == "r1"
+    assert found["raw"]["value"]["pairs"][:2] == [["start", 0], ["start", 8]]
+
+
+@pytest.mark.parametrize(
+    ("where", "article"),
+    [
+        ({"id": "\ud800"}, None),
+        ({"id": "t", "meta": {"note": "\udc00", "\ud800": 1}}, "t"),
+        ({"id": "t", "data": {"text": TEXT, "lead": ["a", {"b": "\ud83d"}]}}, "t"),
+        ({"id": "t", "annotations": [{"unique_id": "\ud800", "completed_by": 1, "result": [ANN]}]}, "t"),
+    ],
+)
+def test_lone_surrogates(tmp_path: Path, where: dict[str, Any], article: str | None) -> None:
+    built = build_tasks(tmp_path, task(TEXT, [ANN]) | where)
+    assert set(built.codes) == {"lone-surrogate"}
+    assert built.results == (1, 0, 0)
+    (row,) = built.rows("articles")
+    assert row["text"] == TEXT
+    assert article is None or row["article_id"] == article
+    assert all("\\ud" in json.dumps(problem["raw"]) for problem in built.problems)
+
+
+def test_a_text_with_a_lone_surrogate_is_kept_in_the_record(tmp_path: Path) -> None:
+    built = build_tasks(tmp_path, task("Ann \ud83d met", [ANN]))
+    assert built.codes == {"lone-surrogate": 1, "no-text": 2}
+    assert built.problem("lone-surrogate")["raw"] == "Ann \\ud83d met"
+    assert built.results == (0, 0, 1)
+
+
+@pytest.mark.parametrize("depth", [90, 150, 700])
+@pytest.mark.parametrize("rest", ["", ', "rank": NaN'])
+def test_deep_nesting(tmp_path: Path, depth: int, rest: str) -> None:
+    nest = "[" * depth + "]" * depth
+    item = f'{{"id": "r9", "from_name": "gone", "type": "labels", "meta": {nest}}}'
+    export = json.dumps([task(TEXT, [ANN, "?"], id=1)]).replace('"?"', item)
+    built = build_raw(tmp_path, export.replace('"data": {', f'"data": {{"tree": {nest}{rest}, '))
+    assert built.results == (1, 0, 1)
+    assert [problem["region_id"] for problem in built.problems if problem["annotation_id"]] == ["r9"]
+    assert built.spans() == [(0, 3, "Ann")]
+
+
+@pytest.mark.parametrize("digits", [19, 20, 30, 400, 5000])
+def test_huge_numbers(tmp_path: Path, digits: int) -> None:
+    number = "9" * digits
+    rating = '{"id": "d", "from_name": "stars", "type": "rating", "value": {"rating": 123456}}'
+    export = json.dumps([task(TEXT, [ANN, "?"], id="?")]).replace('"result": [', f'"result": [{rating}, ', 1)
+    built = build_raw(tmp_path, export.replace("123456", number).replace('"?"', number), **DOCUMENT)
+    assert sum(built.results) == 3
+    assert (0, 3, "Ann") in built.spans()
+    (row,) = built.rows("articles")
+    assert row["article_id"] == number
+    assert row["stars"] is None
+
+
+def test_the_order_and_number_of_files_make_no_difference(tmp_path: Path) -> None:
+    one = build_case(tmp_path / "1", {"exports": {"a.json": [ONE, TWO]}})
+    two = build_case(tmp_path / "2", {"exports": {"z.json": ONE, "b.jsonl": {"raw": json.dumps(TWO)}}})
+    assert one.manifest["content_digest"] == two.manifest["content_digest"]
