@@ -1,5 +1,6 @@
 """The main job on the real corpus: golden counts and records, and the promise of the quick start."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,22 @@ def test_the_seeds_are_verbatim(built):
     for row in rows(built, "articles"):
         seed = Path(__file__).parents[1] / "seeds" / f"{row['article_id']}.txt"
         assert row["text"].encode() == seed.read_bytes()
+
+
+def test_what_ids_and_labels_mean_comes_along(built):
+    annotations = Path(__file__).parents[1] / "annotations"
+    for name in ("codebook.toml", "entities.toml", "guidelines.md"):
+        assert (built.place / name).read_bytes() == (annotations / name).read_bytes()
+        assert built.manifest["files"][name]["rows"] is None
+
+
+def test_nothing_beside_the_data_quotes_a_withheld_text_at_length(built):
+    """A copy published without the texts still has the card, the codebook and the guidelines."""
+
+    def runs(text):
+        words = re.findall(r"\w+", text.lower())
+        return {tuple(words[at : at + 8]) for at in range(len(words) - 7)}
+
+    withheld = set().union(*(runs(row["text"]) for row in rows(built, "articles") if not row["redistribute"]))
+    for name in ("README.md", "codebook.toml", "entities.toml", "guidelines.md", "croissant.json"):
+        assert not withheld & runs((built.place / name).read_text(encoding="utf-8")), name

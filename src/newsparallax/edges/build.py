@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from .parquet import ConfigWriter, relieve
 from .publish import MARK, new_folder, point
 from .readback import read_back
 
+ALONG = ("codebook.toml", "entities.toml", "guidelines.md")  # what ids, labels and values mean, beside the data
 SHOWN = 20  # problems kept for the message; all are in problems.jsonl
 
 
@@ -49,6 +51,9 @@ def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progr
     with new_folder(place) as draft:
         tally, shown = _write_rows(folder, draft, workers, progress)
         require_adjudication(folder.context, tally)
+        for name in ALONG:
+            if (folder.annotations / name).is_file():
+                shutil.copyfile(folder.annotations / name, draft / name)
         files = {path.relative_to(draft).as_posix(): _file(path) for path in sorted(draft.rglob("*")) if path.is_file()}
         manifest = make_manifest(folder.context, tally, files, {"pyarrow": pa.__version__})
         write_card(folder, draft, manifest)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROW_GROUP_BYTES = 8 << 20  # of Arrow data; far below the hub viewer's limit of 300 MB a scan
-WAITING_BYTES = 24 << 20  # of Arrow data that wait in all files together
+ROW_GROUP_BYTES = 4 << 20  # of Arrow data; far below the hub viewer's limit of 300 MB a scan
+WAITING_BYTES = 16 << 20  # of Arrow data that wait in all files together
 FILE_BYTES = 256 << 20
 
 
