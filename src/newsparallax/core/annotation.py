@@ -10,10 +10,8 @@ from .context import LABEL_TYPES, VALUE_TYPES, Context
 from .decode import BadItem, DecodedAnnotation, Item
 from .regions import find_spans, region
 from .relations import draw_links
-from .spans import Ledger, Marked, Shown, Span, Where
+from .spans import Ledger, Link, Marked, Shown, Span, Where
 from .values import Refused, parse_value
-
-_UNSET = object()
 
 
 def convert_annotation(
@@ -40,9 +38,10 @@ def convert_annotation(
     for span in spans:
         if span.region_id is not None:
             by_region.setdefault(span.region_id, []).append(span)
+    regions = {region(item) for _, item in items if item.from_name in context.layer_of_control}
     document: dict[tuple[str | None, str], Any] = {}
     for position, item in items:
-        if item.from_name in context.attributes_of_control and not _about_article(context, item, by_region):
+        if item.from_name in context.attributes_of_control and not _about_article(context, item, regions):
             _attach(context, by_region, position, item, ledger)
         elif item.from_name in context.document_of_control:
             _put_document(context, document, position, item, ledger)
@@ -79,9 +78,9 @@ def _known_control(context: Context, item: Item, position: int, ledger: Ledger) 
     return False
 
 
-def _about_article(context: Context, item: Item, by_region: dict[str, list[Span]]) -> bool:
-    """Whether an item of a control that serves both regions and articles is about the article."""
-    return item.from_name in context.document_of_control and str(item.id) not in by_region
+def _about_article(context: Context, item: Item, regions: set[str | None]) -> bool:
+    """Whether an item of a control that serves both regions (accepted or not) and articles is about the article."""
+    return item.from_name in context.document_of_control and region(item) not in regions - {None}
 
 
 def _attach(context: Context, by_region: dict[str, list[Span]], position: int, item: Item, ledger: Ledger) -> None:
@@ -106,7 +105,7 @@ def _set(context: Context, span: Span, key: str, attribute: Attribute, position:
     value = parse_value(attribute, item.value, context.entities)
     if isinstance(value, Refused):
         return Refused(value.code, f"{key}: {value.message}")
-    if key in span.attributes:
+    if span.attributes.get(key) is not None:
         return Refused("duplicate-value", f"{key} is given twice")
     span.attributes[key] = value
     span.items.append(position)
@@ -118,10 +117,14 @@ def _put_document(
 ) -> None:
     name, layer = context.document_of_control[item.from_name or ""]
     value = parse_value(layer, item.value, context.entities)
-    place = (layer.text or context.codebook.main_text, name)
-    if isinstance(value, Refused):
+    text = layer.text or (item.to_name if item.to_name in context.codebook.texts else context.codebook.main_text)
+    place = (text, name)
+    if layer.text and item.to_name in context.codebook.texts and item.to_name != layer.text:
+        message = f"{name} is about {item.to_name!r}, expected {layer.text!r}"
+        ledger.quarantine(position, "wrong-text", message, region(item))
+    elif isinstance(value, Refused):
         ledger.quarantine(position, value.code, f"{name}: {value.message}", region(item))
-    elif document.get(place, _UNSET) is not _UNSET:
+    elif document.get(place) is not None:
         ledger.quarantine(position, "duplicate-value", f"{name} is given twice for the article", region(item))
     else:
         document[place] = value
@@ -135,12 +138,28 @@ def _without_duplicates(spans: list[Span], ledger: Ledger) -> list[Span]:
         first = kept.setdefault(span.content(), span)
         if first is not span:
             replaced[id(span)] = first
+    if not replaced:
+        return spans
+    _point_anew(list(kept.values()), replaced, ledger)
+    shared = {position for span in kept.values() for position in span.items}
+    for span in spans:
+        if id(span) in replaced:
+            message = f"{', '.join(span.labels)} {span.start}..{span.end} is marked twice in layer {span.layer}"
             for position in span.items:
-                message = f"{', '.join(span.labels)} {span.start}..{span.end} is marked twice in layer {span.layer}"
-                ledger.quarantine(position, "duplicate-region", message, span.region_id)
-    for span in kept.values() if replaced else ():
-        drawn = {(link.name, id(replaced.get(id(link.target), link.target))): link for link in reversed(span.links)}
-        for link in drawn.values():
-            link.target = replaced.get(id(link.target), link.target)
-        span.links = list(reversed(drawn.values()))
+                if position not in shared:
+                    ledger.quarantine(position, "duplicate-region", message, span.region_id)
     return list(kept.values())
+
+
+def _point_anew(kept: list[Span], replaced: dict[int, Span], ledger: Ledger) -> None:
+    """Let arrows to a dropped span point to the one that was kept; what becomes the same arrow twice is told."""
+    for span in kept:
+        drawn: dict[tuple[str, int], Link] = {}
+        for link in span.links:
+            link.target = replaced.get(id(link.target), link.target)
+            same = drawn.setdefault((link.name, id(link.target)), link)
+            if same is not link and same.item != link.item:
+                message = f"{link.name} is drawn twice between the same regions"
+                ledger.quarantine(link.item, "duplicate-relation", message, span.region_id)
+                span.items.remove(link.item)
+        span.links = list(drawn.values())

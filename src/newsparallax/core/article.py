@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -16,18 +16,16 @@ from .checks import check_annotation
 from .context import Annotated, Context
 from .decode import DecodedAnnotation, DecodedTask, decode_task
 from .gold import Gold, Undecided, choose_gold
-from .html_text import render_html
-from .ids import spelling_free
-from .json_values import loads
+from .html_text import RenderedHtml, render_html
+from .ids import natural_order, spelling_free
 from .offsets import TextIndex
 from .problems import Problem
-from .raw import raw_annotation, raw_items, raw_part
+from .raw import RawRecord
+from .registry import is_reference
 from .spans import Ledger, Marked, Shown, Where
 
 State = Literal["annotated", "annotated_empty", "cancelled", "unannotated"]
 STATES: tuple[State, ...] = ("annotated", "annotated_empty", "cancelled", "unannotated")
-
-_REFERENCE = re.compile(r"(?:https?|s3|gs|azure-blob|file)://\S+|/data/\S+")
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def convert_article(
     """Convert one article from all tasks that are about it.
 
     `read_text` gives the text of a seed or of a referenced file by its name in the corpus folder, None if it is not
-    there. Tasks are taken in the order of their digests, so that neither the order nor the form of files matters.
+    there. Tasks are taken in the order of their ids, so that neither the order nor the form of files matters.
     """
     found = Conversion(article_id, article_id)
     seed = context.articles.get(article_id)
@@ -78,75 +76,89 @@ def convert_article(
         main = context.codebook.main_text
         if text is not None and main:
             found.texts[main] = Shown(main, article_id, TextIndex(text))
-    first, seen = True, dict[str, set[str]]()
-    for raw in _in_order(tasks):
-        task = decode_task(raw.content)
+    decoded = [(raw, decode_task(raw.content)) for raw in tasks]
+    decoded.sort(key=lambda entry: _order(*entry))
+    good: list[tuple[RawTask, DecodedTask, Where]] = []
+    for raw, task in decoded:
         where = Where(raw.file, article_id, task.id)
         found.counts += Counter(tasks=1, predictions=task.predictions, drafts=task.drafts)
         found.problems += _findings(task, raw, where)
-        if any(finding.code == "not-a-task" for finding in task.findings):
-            continue
-        texts, refused = _texts_of_task(context, found, task, where, read_text, first=first)
-        if not first and found.exists:
+        if all(finding.code != "not-a-task" for finding in task.findings):
+            good.append((raw, task, where))
+    if good and context.from_tasks:
+        found.exists, found.event_id = True, _event(context, good[0][1], article_id)
+    if good and found.exists:
+        found.metadata = _metadata(context, good[0][1])
+    shown = [_shown_texts(context, found, task, where, read_text) for _, task, where in good]
+    seen: dict[str, set[str]] = {}
+    for number, ((raw, task, where), mine) in enumerate(zip(good, shown, strict=True)):
+        if number and found.exists:
             found.problems.append(where.problem("duplicate-task", f"article {article_id} is in another task too"))
-        elif first and context.from_tasks:
-            found.exists, found.event_id = True, _event(context, task, article_id)
-        if first:
-            found.metadata = _metadata(context, task)
-        first = False
+        texts, refused = _texts_to_judge_by(context, found, where, mine)
         _take_annotations(context, found, task, raw, where, texts, refused, seen)
     _decide(context, found)
     return found
 
 
-def _in_order(tasks: list[RawTask]) -> list[RawTask]:
-    return sorted(tasks, key=lambda task: hashlib.sha256(spelling_free(task.content)).digest()) if tasks[1:] else tasks
+def _order(raw: RawTask, task: DecodedTask) -> tuple[tuple[int, int, str], bytes]:
+    """The lowest id first; then by content, so that neither the order nor the form of files matters."""
+    return natural_order(task.id or ""), hashlib.sha256(spelling_free(raw.content)).digest()
 
 
 def _findings(task: DecodedTask, raw: RawTask, where: Where) -> Iterator[Problem]:
-    whole = loads(bytes(raw.content)) if task.findings else None
+    record = RawRecord(raw.content)
     names = {found.place: found.id or found.unique_id for found in task.annotations}
     for finding in task.findings:
         place = finding.path[1] if len(finding.path) > 1 and finding.path[0] == "annotations" else None
         at = where.at(names.get(place) if isinstance(place, int) else None)
-        yield at.problem(finding.code, finding.message, raw=raw_part(whole, finding.path))
+        yield at.problem(finding.code, finding.message, raw=record.part(finding.path))
 
 
-def _texts_of_task(
-    context: Context,
-    found: Conversion,
-    task: DecodedTask,
-    where: Where,
-    read_text: Callable[[str], str | None],
-    *,
-    first: bool,
-) -> tuple[dict[str, Shown], tuple[str, str] | None]:
-    """The texts that the regions of a task are judged against, and why they cannot be judged, if so."""
-    if not context.from_tasks and not found.exists:
-        message = f"article {found.article_id!r} is not in seeds/articles.toml"
-        found.problems.append(where.problem("unknown-article", message))
-        return {}, ("unknown-article", message)
-    texts: dict[str, Shown] = {}
+def _shown_texts(
+    context: Context, found: Conversion, task: DecodedTask, where: Where, read_text: Callable[[str], str | None]
+) -> dict[str, RenderedHtml | str]:
+    """The texts that a task shows. Without seeds, the first task that shows a text gives it to the article."""
+    shown: dict[str, RenderedHtml | str] = {}
     for name, source in context.codebook.texts.items():
         text, refusal = _shown_text(context, task.data.get(source.field), source.field, read_text)
-        rendered = render_html(text) if text is not None and source.kind == "html" else None
-        text = rendered.text if rendered else text
-        if context.from_tasks and first and text is not None:
+        if text is None:
+            if context.from_tasks:
+                found.problems.append(where.problem(*(refusal or ("no-text", f"no field {source.field!r}"))))
+            continue
+        shown[name] = render_html(text) if source.kind == "html" else text
+        if context.from_tasks and name not in found.texts:
             identity = found.article_id if name == context.codebook.main_text else f"{found.article_id}.{name}"
-            found.texts[name] = Shown(name, identity, TextIndex(text))
-        elif context.from_tasks and first:
-            found.problems.append(where.problem(*(refusal or ("no-text", f"no field {source.field!r}"))))
-        known = found.texts.get(name)
-        differs = (known.index.text if known else None) != text and not (
-            known and text is None and not context.from_tasks
-        )
+            found.texts[name] = Shown(name, identity, TextIndex(_plain_text(shown[name])))
+    return shown
+
+
+def _texts_to_judge_by(
+    context: Context, found: Conversion, where: Where, mine: dict[str, RenderedHtml | str]
+) -> tuple[dict[str, Shown], tuple[str, str] | None]:
+    """The article's texts for the regions of a task that shows `mine`; or why they cannot be judged."""
+    refused = None
+    if not found.exists:
+        refused = ("unknown-article", f"article {found.article_id!r} is not in seeds/articles.toml")
+    texts: dict[str, Shown] = {}
+    for name, known in found.texts.items():
+        text = _plain_text(mine[name]) if name in mine else None
+        differs = text is not None and text != known.index.text
         if differs and context.from_tasks:
-            return {}, ("article-conflict", f"another task of article {found.article_id} shows another text {name!r}")
-        if differs and known and text is not None:
+            message = f"another task of article {found.article_id} shows another text {name!r}"
+            refused = ("article-conflict", message)
+        elif differs and text is not None:
             found.problems.append(where.problem("text-differs", _difference(known.index.text, text)))
-        if known:
-            texts[name] = replace(known, differs=differs, resolve=rendered.resolve if rendered else None)
-    return texts, None
+        rendered = mine.get(name)
+        resolve = rendered.resolve if isinstance(rendered, RenderedHtml) else None
+        unseen = text is None and context.from_tasks  # this task did not show the text that another one gave
+        texts[name] = replace(known, differs=differs or unseen, resolve=resolve)
+    if refused:
+        found.problems.append(where.problem(*refused))
+    return ({}, refused) if refused else (texts, None)
+
+
+def _plain_text(shown: RenderedHtml | str) -> str:
+    return shown.text if isinstance(shown, RenderedHtml) else shown
 
 
 def _shown_text(
@@ -161,7 +173,7 @@ def _shown_text(
     if path is not None:
         text = read_text(path)
         return text, None if text is not None else ("no-text", f"{path}, to which {given!r} refers, is not there")
-    if _REFERENCE.fullmatch(given.strip()):
+    if is_reference(given):
         return None, ("text-is-reference", f"field {name!r} holds {given.strip()[:200]!r} instead of a text")
     return given, None
 
@@ -183,7 +195,8 @@ def _metadata(context: Context, task: DecodedTask) -> dict[str, Any]:
 
 def _event(context: Context, task: DecodedTask, article_id: str) -> str:
     value = task.data.get(context.corpus.articles.event_field or "")
-    return str(value) if isinstance(value, str | int) else article_id
+    named = isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip()
+    return str(value) if named else article_id
 
 
 def _take_annotations(
@@ -197,6 +210,7 @@ def _take_annotations(
     seen: dict[str, set[str]],
 ) -> None:
     """Convert the annotations of a task, or set them aside with `refused`; count every one of their items."""
+    record = RawRecord(raw.content)
     for annotation in task.annotations:
         name = annotation.id or annotation.unique_id
         at = where.at(name)
@@ -205,13 +219,14 @@ def _take_annotations(
             found.cancelled.append((name, where.task_id, context.annotator(annotation.completed_by)))
             continue
         found.counts["annotations"] += 1
-        reader = _raw_reader(raw, annotation.place)
+        reader = partial(record.items, annotation.place)
         before = _known_before(annotation, seen)
         aside = refused or (("duplicate-annotation", f"annotation {name} is there twice") if before == "same" else None)
         if aside:
             ledger = Ledger(len(annotation.items), at, reader)
             ledger.quarantine_rest(*aside)
-            found.problems.append(at.problem(*aside, raw=raw_annotation(raw.content, annotation.place)))
+            if not refused:
+                found.problems.append(at.problem(*aside, raw=record.annotation(annotation.place)))
             _count(found, ledger)
             continue
         if before == "id":
@@ -225,10 +240,6 @@ def _take_annotations(
         if not marked.annotator.known:
             who = "nobody" if annotation.completed_by is None else f"annotator {marked.annotator.name!r}"
             found.problems.append(at.problem("unknown-annotator", f"names {who}, who is not in annotators.toml"))
-
-
-def _raw_reader(raw: RawTask, place: int) -> Callable[[], list[Any]]:
-    return lambda: raw_items(raw.content, place)
 
 
 def _known_before(annotation: DecodedAnnotation, seen: dict[str, set[str]]) -> Literal["same", "id"] | None:
@@ -254,7 +265,7 @@ def _count(found: Conversion, ledger: Ledger) -> None:
 
 
 def _decide(context: Context, found: Conversion) -> None:
-    found.marked.sort(key=lambda marked: (marked.annotation_id, marked.annotator.name, not marked.ground_truth))
+    found.marked.sort(key=lambda m: (natural_order(m.annotation_id), m.annotator.name, not m.ground_truth))
     where = Where("", found.article_id)
     names = Counter(marked.annotator.name for marked in found.marked if marked.annotator.known)
     for marked in found.marked:

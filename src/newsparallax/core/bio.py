@@ -11,7 +11,7 @@ Range = tuple[int, int]
 
 
 def bio_tags(tokens: list[Range], spans: list[Span], block: Range) -> tuple[list[str], Counter[str]]:
-    """Tags of the tokens (`[start, end)` in the article's text) of one block, from the spans that begin in the block.
+    """Tags of the tokens (`[start, end)` in the article's text) of one block, from the `spans` that begin in it.
 
     Of spans that overlap, the outermost is shown (the longer, then the earlier one). What is left out is counted:
     `nested`, `crossing`, `across_blocks`, `cut_tokens` (an edge inside of a token), `no_token`; `shown` are the others.
@@ -22,8 +22,6 @@ def bio_tags(tokens: list[Range], spans: list[Span], block: Range) -> tuple[list
     starts, ends = [start for start, _ in tokens], [end for _, end in tokens]
     shown: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end, span.span_id)):
-        if not block[0] <= span.start < block[1]:
-            continue
         first, last = bisect_left(starts, span.start), bisect_right(ends, span.end)
         reason = _obstacle(span, block, shown, tokens, first, last)
         counts[reason or "shown"] += 1

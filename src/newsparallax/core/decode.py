@@ -130,6 +130,7 @@ class DecodedTask(NamedTuple):
     findings: list[Finding]
 
 
+_NO_TASK = Finding("not-a-task", "has neither `data` nor `annotations`")
 _FAST = msgspec.json.Decoder(Task)
 
 
@@ -170,7 +171,7 @@ def _from_task(task: Task) -> DecodedTask:
         annotations=[_from_annotation(found, place) for place, found in enumerate(annotations)],
         predictions=len(task.predictions or ()),
         drafts=len(task.drafts or ()),
-        findings=[] if _is_task(task) else [Finding("not-a-task", "has neither `data` nor `annotations`")],
+        findings=[] if _is_task(task) else [_NO_TASK],
     )
 
 
@@ -202,6 +203,8 @@ def _decode_slowly(content: bytes) -> DecodedTask:
     if not isinstance(task, dict):
         findings.append(Finding("not-a-task", f"expected an object, found {_kind(task)}"))
         task = {}
+    elif all(task.get(key) is None for key in ("data", "annotations", "completions")):
+        findings.append(_NO_TASK)
     data, meta = _scrubbed(task.get("data"), ("data",), findings), _scrubbed(task.get("meta"), ("meta",), findings)
     if data is not None and not isinstance(data, dict):
         findings.append(Finding("bad-field", f"`data`: expected an object, found {_kind(data)}", ("data",)))

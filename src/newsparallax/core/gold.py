@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
@@ -39,7 +38,9 @@ class Undecided(NamedTuple):
     message: str
 
 
-def choose_gold(marked: list[Marked], policy: str, article_ids: dict[str, str]) -> Gold | Undecided | None:
+def choose_gold(
+    marked: list[Marked], policy: Literal["adjudicated", "majority"], article_ids: dict[str, str]
+) -> Gold | Undecided | None:
     """Gold of an article from its annotations (none cancelled); None where there are none.
 
     `policy` is the corpus's `gold`; `article_ids` are the ids of the article's texts by their names.
@@ -70,7 +71,7 @@ def _majority(marked: list[Marked], article_ids: dict[str, str]) -> Gold:
     need = len(latest) // 2 + 1
     groups: dict[Key, list[Span]] = {}
     for found in latest:
-        for key, span in {_key(span): span for span in found.spans}.items():
+        for key, span in {span.place(): span for span in found.spans}.items():
             groups.setdefault(key, []).append(span)
     chosen = {key: _agreed(key, group, need, article_ids) for key, group in groups.items() if len(group) >= need}
     for key, span in chosen.items():
@@ -88,10 +89,6 @@ def _majority(marked: list[Marked], article_ids: dict[str, str]) -> Gold:
 def _person(found: Marked) -> str:
     """Whose vote it is; annotations of people whom the registry does not know are taken as of different people."""
     return found.annotator.name if found.annotator.known else f"{found.annotator.name} {found.annotation_id}"
-
-
-def _key(span: Span) -> Key:
-    return span.layer, span.text_name, span.start, span.end, span.labels
 
 
 def _agreed(key: Key, group: list[Span], need: int, article_ids: dict[str, str]) -> Span:
@@ -115,9 +112,11 @@ def _agreed_value(values: Iterable[Any], need: int) -> Any:
 
 
 def _agreed_links(group: list[Span], chosen: dict[Key, Span], need: int) -> Iterator[Link]:
-    drawn = Counter(
-        arrow for span in group for arrow in {(link.name, link.direction, _key(link.target)) for link in span.links}
-    )
-    for (name, direction, target), count in sorted(drawn.items()):
-        if count >= need and target in chosen:
-            yield Link(name, direction, chosen[target])
+    """Arrows that at least `need` annotators drew, whichever end they began at."""
+    drawn: dict[tuple[str, Key], list[str]] = {}
+    for span in group:
+        for link in {(link.name, link.target.place()): link for link in span.links}.values():
+            drawn.setdefault((link.name, link.target.place()), []).append(link.direction)
+    for (name, target), directions in sorted(drawn.items()):
+        if len(directions) >= need and target in chosen:
+            yield Link(name, directions[0], chosen[target], -1)

@@ -68,3 +68,9 @@ def rows_digest(config: str, split: str, rows: list[dict[str, Any]]) -> int:
         content = msgspec.json.encode([config, split, list(row.values())])
         total += int.from_bytes(hashlib.sha256(content).digest())
     return total % DIGEST_MODULUS
+
+
+def natural_order(name: str) -> tuple[int, int, str]:
+    """A key that puts numbers in their order, before words."""
+    number = name.isascii() and name.isdigit() and len(name) < 20
+    return (0, int(name), "") if number else (1, 0, name)

@@ -14,7 +14,7 @@ from .article import RawTask
 from .context import Context
 from .decode import decode_task
 from .exports import ExportFolder
-from .ids import spelling_free
+from .ids import natural_order, spelling_free
 
 
 class Unit(NamedTuple):
@@ -53,7 +53,7 @@ def index_tasks(context: Context, exports: ExportFolder, text_ids: dict[str, str
                 continue
             content = _content(context, head, raw)
             own = str(head.id) if head.id is not None else f"task-{content.hex()}"
-            first_id[content] = min(first_id.get(content, own), own, key=_natural)
+            first_id[content] = min(first_id.get(content, own), own, key=natural_order)
             by_data.setdefault(content, []).append((file, position))
     for content, found in by_data.items():
         by_content = context.corpus.articles.id_from == "data"
@@ -82,7 +82,7 @@ def _named(context: Context, head: _Head, text_ids: dict[str, str]) -> str | Non
     data = head.data or {}
     source = context.corpus.articles
     given = data.get(source.id_field or ("" if source.from_tasks else "article_id"))
-    if isinstance(given, str | int) and not isinstance(given, bool):
+    if isinstance(given, str | int) and not isinstance(given, bool) and str(given).strip():
         return str(given)
     if source.from_tasks:
         return None
@@ -106,9 +106,3 @@ def _content(context: Context, head: _Head, raw: memoryview) -> bytes:
     except RecursionError:
         content = bytes(raw)
     return hashlib.sha256(content).digest()[:8]
-
-
-def _natural(task_id: str) -> tuple[int, int, str]:
-    """Numbers in their order, before words."""
-    number = task_id.isascii() and task_id.isdigit() and len(task_id) < 20
-    return (0, int(task_id), "") if number else (1, 0, task_id)

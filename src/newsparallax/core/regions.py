@@ -39,8 +39,8 @@ def find_spans(
 
 
 def region(item: Item) -> str | None:
-    """The item's region id as text."""
-    return None if item.id is None else str(item.id)
+    """The item's region id as text; one without any character is none."""
+    return None if item.id in (None, "") else str(item.id)
 
 
 def _take(context: Context, texts: dict[str, Shown], layer_name: str, position: int, item: Item) -> Span | Rejected:
@@ -58,8 +58,10 @@ def _take(context: Context, texts: dict[str, Shown], layer_name: str, position: 
     placed = _place(shown, value, trim=context.corpus.offsets.edge_spaces == "trim")
     if isinstance(placed, Rejected):
         return placed
-    original = (_whole(value.start), _whole(value.end))
-    identity = span_id(shown.article_id, layer_name, str(item.id)) if item.id is not None else ""
+    given = value.globalOffsets or value
+    original = (_whole(given.start), _whole(given.end))
+    name = region(item)
+    identity = span_id(shown.article_id, layer_name, name) if name is not None else ""
     return Span(
         identity, layer_name, region(item), shown.name, placed.start, placed.end, labels,
         placed.method, original, _meta(item), [position],
@@ -170,8 +172,10 @@ def _meta(item: Item) -> dict[str, Any]:
 
 def _with_own_ids(spans: list[Span], articles: dict[str, str], ledger: Ledger) -> Iterator[Span]:
     """Spans with an id each: an id that different regions share is refused, one that is missing is made."""
-    shared = Counter(span.span_id for span in spans if span.span_id)
-    first: dict[str, Span] = {}
+    sharing: dict[str, list[Span]] = {}
+    for span in spans:
+        sharing.setdefault(span.span_id, []).append(span)
+    differ = {name for name, same in sharing.items() if same[1:] and len({span.content() for span in same}) > 1}
     ordinals: Counter[tuple[str, str, int, int, tuple[str, ...]]] = Counter()
     for span in spans:
         if not span.span_id:
@@ -179,15 +183,11 @@ def _with_own_ids(spans: list[Span], articles: dict[str, str], ledger: Ledger) -
             span.span_id = content_span_id(*content, ordinals[content])
             ordinals[content] += 1
             yield span
-        elif shared[span.span_id] == 1:
-            yield span
+        elif span.span_id in differ:
+            count = len(sharing[span.span_id])
+            message = f"{count} different regions of layer {span.layer} have the id {span.region_id!r}"
+            ledger.quarantine(span.items[0], "duplicate-region-id", message, span.region_id)
+        elif span is not sharing[span.span_id][0]:
+            ledger.quarantine(span.items[0], "duplicate-region", "the region is there twice", span.region_id)
         else:
-            same = [other for other in spans if other.span_id == span.span_id]
-            if any(other.content() != span.content() for other in same):
-                message = f"{len(same)} different regions of layer {span.layer} have the id {span.region_id!r}"
-                ledger.quarantine(span.items[0], "duplicate-region-id", message, span.region_id)
-            elif span.span_id in first:
-                ledger.quarantine(span.items[0], "duplicate-region", "the region is there twice", span.region_id)
-            else:
-                first[span.span_id] = span
-                yield span
+            yield span

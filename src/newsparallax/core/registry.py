@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
 
 from .codebook import Record
+
+_REFERENCE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*://|data:|/)\S+\s*", re.IGNORECASE)
 
 AnnotatorKind = Literal["human", "model", "unknown"]
 
@@ -80,6 +83,11 @@ class FromTasks(Record):
     rights_holder: str | None = None
     redistribute: bool = False
     references: dict[str, str] = {}
+
+
+def is_reference(text: str) -> bool:
+    """Whether a task's data hold a URL or path in the place of a text (HumanSignal/label-studio#1890, #5459)."""
+    return bool(_REFERENCE.fullmatch(text))
 
 
 class Offsets(Record):

@@ -24,7 +24,7 @@ def draw_links(
     order in which the codebook knows it.
     """
     for position, item in items:
-        links = _links(context, by_region, item)
+        links = _links(context, by_region, item, position)
         if isinstance(links, _Refused):
             ledger.quarantine(position, links.code, links.message, _text(item.from_id))
             continue
@@ -41,7 +41,9 @@ def _drawn(source: Span, link: Link) -> bool:
     return any(old.name == link.name and old.target is link.target for old in source.links)
 
 
-def _links(context: Context, by_region: dict[str, list[Span]], item: Item) -> list[tuple[Span, Link]] | _Refused:
+def _links(
+    context: Context, by_region: dict[str, list[Span]], item: Item, position: int
+) -> list[tuple[Span, Link]] | _Refused:
     ends = (_text(item.from_id), _text(item.to_id))
     missing = [repr(end) for end in ends if end is None or end not in by_region]
     if missing:
@@ -54,12 +56,12 @@ def _links(context: Context, by_region: dict[str, list[Span]], item: Item) -> li
         direction, [(sources, targets), (targets, sources)]
     )
     links: list[tuple[Span, Link]] = []
-    for label in item.labels or [None]:  # type: ignore[list-item]  # an arrow without a label
+    for label in dict.fromkeys(item.labels or [None]):  # type: ignore[list-item]  # an arrow without a label
         drawn = next((found for order in orders if (found := _match(context, *order, label))), None)
         if drawn is None:
             return _Refused("unknown-relation", _unknown(context, label, sources, targets, direction))
         source, name, target = drawn
-        links.append((source, Link(name, direction, target)))
+        links.append((source, Link(name, direction, target, position)))
     return links
 
 
@@ -88,6 +90,8 @@ def _unknown(context: Context, label: str | None, sources: list[Span], targets: 
         {f"{name} -> {'/'.join(r.to)}" for s in (*sources, *targets)
          for name, r in context.codebook.layers[s.layer].relations.items()}
     )  # fmt: skip
+    if len(sources) > 1 or len(targets) > 1:
+        return f"{what} ({direction}) is ambiguous: its regions have labels in several layers ({ends})"
     return f"{what} ({direction}) between {ends}; the codebook knows {', '.join(known) or 'none here'}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 from . import schema
 from .article import STATES, Conversion, canonical_json
 from .bio import Range, bio_tags
+from .blocks import blocks_of
 from .codebook import LEVELS, Codebook, Field, Layer
 from .context import Context
 from .gold import METHODS, Gold
 from .ids import text_digest
-from .registry import Article, Block
+from .registry import Block
 from .spans import Link, Marked, Shown, Span
 
 Row = dict[str, Any]
@@ -33,7 +35,8 @@ def article_rows(
     names: list[str | None] = list(found.texts) or [None]
     for name in names:
         shown = found.texts[name] if name else None
-        blocks = list(_blocks(context.articles.get(found.article_id), shown))
+        article = context.articles.get(found.article_id)
+        blocks = blocks_of(article.blocks if article else [], shown.index.text) if shown else []
         rows[schema.ARTICLES].append(_article(context, found, name, shown, blocks))
         if found.gold and shown:
             spans = _in_order(span for span in found.gold.spans if span.text_name == name)
@@ -44,37 +47,12 @@ def article_rows(
                 tokens, shown_spans = _token_rows(found, shown, blocks, spans, codebook, pretokenize)
                 rows[schema.TOKENS] += tokens
                 counts += shown_spans
-    rows[schema.VOTES] = [row for marked in found.marked for row in _votes(context, found, marked)]
+    rows[schema.VOTES] = [row for marked in found.marked for row in _votes(found, marked)]
     return rows, counts
 
 
 def _in_order(spans: Iterator[Span]) -> list[Span]:
     return sorted(spans, key=lambda span: (span.start, -span.end, span.layer, span.labels, span.span_id))
-
-
-def _blocks(article: Article | None, shown: Shown | None) -> Iterator[Block]:
-    """The blocks laid over the text; where nobody laid any, its paragraphs (runs of lines that are not blank)."""
-    if article and article.blocks:
-        yield from sorted(article.blocks, key=lambda block: (block.start, block.end))
-        return
-    start = at = 0
-    text = shown.index.text if shown else ""
-    open_block = False
-    for line in text.splitlines(keepends=True):
-        if line.strip() and not open_block:
-            start, open_block = at, True
-        elif not line.strip() and open_block:
-            yield _paragraph(text, start, at)
-            open_block = False
-        at += len(line)
-    if open_block:
-        yield _paragraph(text, start, at)
-
-
-def _paragraph(text: str, start: int, end: int) -> Block:
-    piece = text[start:end]
-    begin = start + len(piece) - len(piece.lstrip())
-    return Block("paragraph", begin, begin + len(piece.strip()))
 
 
 def _article(context: Context, found: Conversion, name: str | None, shown: Shown | None, blocks: list[Block]) -> Row:
@@ -94,16 +72,22 @@ def _article(context: Context, found: Conversion, name: str | None, shown: Shown
         "annotations": list(_annotations(found)),
     }
     for key, field in codebook.document.items():
-        place = (field.text or codebook.main_text, key)
-        # What is said about a text that the task lacks stands in the article's first row.
-        own = name == (place[0] if place[0] in found.texts else next(iter(found.texts), None))
-        row[key] = _encoded(field, gold.document.get(place)) if gold and own else _encoded(field, None)
+        row[key] = _encoded(field, _document_value(found, gold, key, name) if gold else None)
     for key, layer in codebook.layers.items():
         row[key] = None
         if gold and shown:
             spans = _in_order(span for span in gold.spans if span.layer == key and span.text_name == name)
             row[key] = [_nested(found, shown, layer, span) for span in spans]
     return row
+
+
+def _document_value(found: Conversion, gold: Gold, key: str, name: str | None) -> Any:
+    """The value about the text `name`; what is about a text that the task lacks stands in the article's first row."""
+    first = next(iter(found.texts), None)
+    for (text, field), value in gold.document.items():
+        if field == key and name == (text if text in found.texts else first):
+            return value
+    return None
 
 
 def _known(context: Context, found: Conversion) -> Row:
@@ -227,7 +211,7 @@ def _nested(found: Conversion, shown: Shown, layer: Layer, span: Span) -> Row:
     return {key: place[key] for key in ("span_id", "start", "end", "quote")} | _marks(found, layer, span)
 
 
-def _votes(context: Context, found: Conversion, marked: Marked) -> Iterator[Row]:
+def _votes(found: Conversion, marked: Marked) -> Iterator[Row]:
     """Every mark of one annotation, and its values about the article, which have no place in the text."""
     maker: Row = {
         "annotator": marked.annotator.name,
@@ -283,13 +267,16 @@ def _token_rows(
     layer_name = codebook.token_layer or ""
     tag_numbers = {tag: number for number, tag in enumerate(schema.tag_names(codebook.layers[layer_name]))}
     mine = [span for span in spans if span.layer == layer_name]
-    counts: Counter[str] = Counter(spans=len(mine))
+    starts = [span.start for span in mine]
+    counts: Counter[str] = Counter(spans=len(mine), outside_blocks=len(mine))
     rows: list[Row] = []
     for number, block in enumerate(blocks):
         piece = shown.index.text[block.start : block.end]
         tokens = [(block.start + start, block.start + end) for start, end in pretokenize(piece)]
-        tags, block_counts = bio_tags(tokens, mine, (block.start, block.end))
-        counts += block_counts
+        inside = mine[bisect_left(starts, block.start) : bisect_left(starts, block.end)]
+        counts["outside_blocks"] -= len(inside)
+        tags, block_counts = bio_tags(tokens, inside, (block.start, block.end))
+        counts.update(block_counts)
         rows.append(
             {
                 "block_id": f"{shown.article_id}#{number}",
@@ -305,5 +292,4 @@ def _token_rows(
                 **_made_by(found.gold),
             }
         )
-    counts["outside_blocks"] += sum(not any(block.start <= span.start < block.end for block in blocks) for span in mine)
     return rows, +counts

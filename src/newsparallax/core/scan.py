@@ -7,7 +7,6 @@ labels and values, not with their texts.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,11 +19,10 @@ from .context import LABEL_TYPES, VALUE_TYPES
 from .decode import BadItem, Completer, DecodedAnnotation, DecodedTask, Item, RegionValue
 from .html_text import RenderedHtml, render_html
 from .offsets import Located, TextIndex, judge
+from .registry import is_reference
 
 LABELS = "labels"
 JUDGED = 5000  # regions of a text by which its field is found; more would not change the verdict
-
-_REFERENCE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*://|data:|/)\S+\s*", re.IGNORECASE)
 
 
 @dataclass
@@ -122,7 +120,7 @@ class Scan:
     def _add_field(self, known: DataField, value: Any) -> None:
         if not isinstance(value, str):
             known.others += 1
-        elif _REFERENCE.fullmatch(value):
+        elif is_reference(value):
             known.references += 1
         else:
             known.texts += 1
@@ -201,7 +199,7 @@ class _Texts:
 
     def __init__(self, data: dict[str, Any]):
         self._data = data
-        self.names = [key for key, value in data.items() if isinstance(value, str) and not _REFERENCE.fullmatch(value)]
+        self.names = [key for key, value in data.items() if isinstance(value, str) and not is_reference(value)]
         self._plain: dict[str, TextIndex] = {}
         self._html: dict[str, tuple[RenderedHtml, TextIndex]] = {}
 
@@ -236,7 +234,7 @@ def completer(annotation: DecodedAnnotation) -> int | None:
     """The number of whoever completed the annotation, if one is given."""
     given = annotation.completed_by
     given = given.id if isinstance(given, Completer) else given
-    if isinstance(given, str) and given.isascii() and given.isdigit():
+    if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) < 19:
         return int(given)
     return given if isinstance(given, int) else None
 

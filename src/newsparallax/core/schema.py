@@ -139,7 +139,7 @@ def reserved_columns(codebook: Codebook) -> dict[str, set[str]]:
     return {
         "span": {*PLACE, *MADE_BY, *REPAIRED, "label", "labels"},
         "article": {*ARTICLE},
-        "config": {ARTICLES, TOKENS, VOTES},
+        "config": {ARTICLES, TOKENS, VOTES, "default"},
     }
 
 

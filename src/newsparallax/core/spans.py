@@ -13,11 +13,15 @@ from .problems import Problem, problem
 
 @dataclass(slots=True)
 class Link:
-    """An arrow of the relation `name` from the span that holds it to `target`; `direction` as drawn."""
+    """An arrow of the relation `name` from the span that holds it to `target`; `direction` as drawn.
+
+    `item` is its position in the annotation's result, -1 for an arrow that several annotators agree on.
+    """
 
     name: str
     direction: str
     target: Span
+    item: int
 
 
 @dataclass(slots=True)
@@ -44,9 +48,13 @@ class Span:
 
     def content(self) -> tuple[Any, ...]:
         """What makes two spans of one annotation the same mark."""
-        arrows = sorted((link.name, link.target.layer, link.target.start, link.target.end) for link in self.links)
+        arrows = sorted((link.name, *link.target.place()) for link in self.links)
         attributes = sorted(self.attributes.items())
-        return (self.layer, self.text_name, self.start, self.end, self.labels, repr(attributes), tuple(arrows))
+        return (*self.place(), repr(attributes), tuple(arrows))
+
+    def place(self) -> tuple[str, str, int, int, tuple[str, ...]]:
+        """Layer, text, offsets and labels."""
+        return self.layer, self.text_name, self.start, self.end, self.labels
 
 
 @dataclass(frozen=True)

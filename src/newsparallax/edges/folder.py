@@ -9,15 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from ..core.blocks import bad_blocks
 from ..core.checks import check_registries
 from ..core.codebook import Codebook
 from ..core.context import Context
 from ..core.errors import CorpusError, UsageError
 from ..core.exports import SUFFIXES, ExportFolder, ignored_files
 from ..core.problems import Problem, problem
-from ..core.registry import Annotator, Article, Block, Corpus, Entity, Waiver, Waivers
+from ..core.registry import Annotator, Article, Corpus, Entity, Waiver, Waivers
 from ..core.toml import read_toml
 from ..core.validate import validate_annotators, validate_codebook, validate_corpus
+from ..core.waive import validate_waivers
 
 HERE = Path(__file__).resolve().parents[3]
 SEED_FILES = (".txt",)
@@ -88,22 +90,8 @@ class CorpusFolder:
             message = f"byte {error.start} is not UTF-8"
             yield problem("seed-not-utf8", message, file=file, article_id=key)
             return
-        for message in _bad_blocks(article.blocks, text):
+        for message in bad_blocks(article.blocks, text):
             yield problem("bad-block", message, file=file, article_id=key)
-
-
-def _bad_blocks(blocks: list[Block], text: str) -> Iterator[str]:
-    end = 0
-    for block in sorted(blocks, key=lambda block: (block.start, block.end)):
-        where = f"{block.kind} {block.start}..{block.end}"
-        piece = text[block.start : block.end]
-        if not 0 <= block.start < block.end <= len(text):
-            yield f"{where} lies outside of the text of {len(text)} code points"
-        elif block.start < end:
-            yield f"{where} begins before the block ahead of it ends"
-        elif not (piece.startswith(block.head) and piece.endswith(block.tail)):
-            yield f"{where} is {piece[:20]!r} ... {piece[-20:]!r}, expected {block.head!r} ... {block.tail!r}"
-        end = max(end, block.end)
 
 
 def open_corpus(root: Path | None) -> CorpusFolder:
@@ -121,9 +109,9 @@ def open_corpus(root: Path | None) -> CorpusFolder:
     annotators = _optional(annotations / "annotators.toml", dict[str, Annotator])
     validate_annotators(annotators)
     articles = _articles(folder, corpus)
-    waivers = (
-        read_toml(annotations / "waivers.toml", Waivers).waivers if (annotations / "waivers.toml").is_file() else []
-    )
+    path = annotations / "waivers.toml"
+    waivers = read_toml(path, Waivers).waivers if path.is_file() else []
+    validate_waivers(waivers)
     return CorpusFolder(folder, Context(corpus, codebook, entities, annotators, articles), waivers)
 
 
