@@ -29,7 +29,7 @@ def main(
     if len(paths) < 2:
         raise UsageError("expected one or more exports and a folder", hint="scripts/adopt.py EXPORT... DIR")
     for line in report(adopt(paths[:-1], paths[-1], config)):
-        cli.out.print(line, markup=False)
+        cli.out.print(line)
     return cli.DONE
 
 

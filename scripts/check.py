@@ -18,22 +18,25 @@ def main(
 ) -> int:
     """Run every check on a corpus without building it.
 
-    Exit code 0: nothing found; 1: problems that no waiver covers; 2: could not go on.
+    Exit code 0: nothing found; 1: problems that no waiver covers; 2: could not go on (the problems found until then are
+    listed first), or the version promises human adjudication (1.0.0 and later) that some gold lacks.
     """
     folder = open_corpus(corpus)
     shown: list[Problem] = []
     total = waived = 0
-    with cli.progress("articles") as progress:
-        for found in problems_of(folder, progress=progress):
-            if as_json:
-                typer.echo(msgspec.json.encode(found).decode())
-            total += found.waived is None
-            waived += found.waived is not None
-            if found.waived is None and len(shown) < SHOWN:
-                shown.append(found)
-    if total and not as_json:
-        cli.list_problems(shown, total)
-    elif not as_json:
+    try:
+        with cli.progress("articles") as progress:
+            for found in problems_of(folder, progress=progress):
+                if as_json:
+                    typer.echo(msgspec.json.encode(found).decode())
+                total += found.waived is None
+                waived += found.waived is not None
+                if found.waived is None and len(shown) < SHOWN:
+                    shown.append(found)
+    finally:  # what was found before an error is told before it
+        if total and not as_json:
+            cli.list_problems(shown, total)
+    if not total and not as_json:
         cli.out.print(f"{folder.context.corpus.name}: no problems" + (f" ({waived} waived)" if waived else ""))
     return cli.PROBLEMS if total else cli.DONE
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import Dataset, span, task
+from helpers import Dataset, build_tasks, span, task
 from newsparallax.core.codebook import Codebook, Head
 from newsparallax.core.decode import decode_task
 from newsparallax.core.errors import ExportError, UsageError
@@ -761,3 +761,35 @@ def test_the_codebook_file_says_all_of_the_codebook(adopting):
     written = parse_toml((adopting.place / "annotations/codebook.toml").read_bytes(), Codebook, name="codebook.toml")
     assert written == found
     assert written.codebook == Head(version="0.1.0", title="corpus")
+
+
+@pytest.mark.parametrize("key", ["id", "completed_by", "other"])
+@pytest.mark.parametrize("quoted", ["", '"'])
+def test_numbers_of_thousands_of_digits(adopting, key, quoted):
+    digits = f"{quoted}{'1' * 5000}{quoted}"
+    annotation = f'{{"{key}": {digits}, "updated_by": {{"email": "a@example.org", "id": {digits}}}, "result": []}}'
+    content = f'[{{"id": 1, "data": {{"text": "a"}}, "annotations": [{annotation}]}}]'
+    adopt([adopting.write("a.json", content)], adopting.place)
+    assert b"example.org" not in adopting.copies()["a.json"]
+
+
+def test_a_task_in_which_names_cannot_be_found_is_not_copied(adopting):
+    deep = "[" * 600 + "]" * 600
+    content = f'[{{"id": 1, "data": {{"text": "a"}}, "annotations": [], "user": "ann", "deep": {deep}}}]'
+    with pytest.raises(ExportError, match="task 1: is nested too deeply"):
+        adopt([adopting.write("a.json", content)], adopting.place)
+    assert not adopting.place.exists()
+
+
+def test_no_name_of_an_annotator_is_in_the_record_of_a_problem(tmp_path):
+    person = {"id": 1, "first_name": "Secretname", "last_name": "Secretname", "username": "Secretname"}
+    made = {
+        "id": 1,
+        "completed_by": 1,
+        "created_by": person,
+        "reviews": [{"created_by": person, "at": 3}],
+        "result": [],
+    }
+    built = build_tasks(tmp_path, task(TEXT, made, made))
+    assert built.problem("duplicate-annotation")["raw"]["reviews"] == [{"at": 3}]
+    assert "Secretname" not in json.dumps(built.problems)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -11,9 +15,11 @@ import pytest
 import tomlkit
 
 from newsparallax.core.checks import ANNOTATION_CHECKS, CORPUS_CHECKS
+from newsparallax.core.errors import CorpusError
 from newsparallax.core.problems import CODES
+from newsparallax.core.registry import Waiver
 from newsparallax.edges.build import build, problems_of
-from newsparallax.edges.folder import open_corpus
+from newsparallax.edges.folder import CorpusFolder, open_corpus
 
 TEXT = "Ada met Bob at the Red Lion, and Eve did not."
 CODEBOOK: dict[str, Any] = {
@@ -364,3 +370,33 @@ def test_a_problem_of_the_registries_can_be_waived(tmp_path):
     waiver = {"code": "duplicate-qid", "reason": "to be merged", "file": "entities.toml"}
     (found,) = problems_of(write(tmp_path, entities=CORPUS_FINDS["duplicate-qid"][0], waivers=[waiver]))
     assert found.waived == "to be merged"
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("stale-waiver", '"stale-waiver" cannot be waived'),
+        ("unknown-lable", '"unknown-lable" is the code of no problem\n  is unknown-label meant?'),
+    ],
+)
+def test_a_waiver_that_could_cover_nothing_is_refused(code, says, tmp_path):
+    with pytest.raises(CorpusError) as caught:
+        write(tmp_path, BAD, waivers=[WHOLE, {"code": code, "reason": "known"}])
+    assert str(caught.value).startswith(f"waivers.toml: waivers.2.code: {says}")
+
+
+def test_a_stale_waiver_is_never_judged(tmp_path):
+    folder = write(tmp_path / "corpus", MET, waivers=[WHOLE])
+    hiding = CorpusFolder(folder.root, folder.context, [*folder.waivers, Waiver("stale-waiver", "hide it")])
+    assert [found.waived for found in problems_of(hiding)] == [None, None]
+    assert build(hiding, tmp_path / "out").open_total == 2
+
+
+def test_check_lists_the_problems_before_it_asks_for_adjudication(tmp_path):
+    write(tmp_path, BAD)
+    registry = tmp_path / "annotations/corpus.toml"
+    registry.write_text(re.sub(r'version = "[^"]*"', 'version = "1.0.0"', registry.read_text("utf-8")), "utf-8")
+    command = [sys.executable, Path(__file__).parents[1] / "scripts/check.py", "--corpus", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.index("missing-attribute") < done.stderr.index("error: corpus.toml: version: 1.0.0 promises")

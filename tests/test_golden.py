@@ -1,48 +1,833 @@
-"""The first, a middle and the last row of every config of the real corpus, in full, as read against the articles.
+"""The first, a middle and the last record of every config, in full, read by eye against the articles.
 
-In `articles` the text is cut after 60 characters, and of the nested spans there are their number, the first and the last.
+Class labels are spelled out; long lists stand as text (`_short`).
 """
 
-import json
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 import pytest
-from datasets import load_dataset
+from datasets import ClassLabel, Dataset, List, load_dataset
 
 from newsparallax.edges.build import build
 from newsparallax.edges.folder import open_corpus
 
-GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))
-LAYERS = ("entities", "cues", "euphemisms", "stances", "defects")
-PLACES = [pytest.param(config, int(at), row, id=f"{config}-{at}") for config, rows in GOLDEN.items() for at, row in rows.items()]  # fmt: skip  # noqa: E501
+ROWS = {
+    "articles": 2,
+    "entities": 177,
+    "cues": 2,
+    "euphemisms": 5,
+    "stances": 21,
+    "defects": 8,
+    "tokens": 32,
+    "votes": 639,
+}
+GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
+    "articles": {
+        0: {
+            "article_id": "000_17c0edab667c03c9",
+            "event_id": "putin-dprk-visit-2024",
+            "text_name": "text",
+            "text": 2826,
+            "text_sha256": "4863aa8a332c091ccc7dd3a7eeb7f3b94399ac8d4906f599ecf6b3abb46883c1",
+            "title": None,
+            "outlet": "China Daily",
+            "agency": None,
+            "dateline": "SEOUL/KYIV",
+            "date": "2024-01-21",
+            "language": "en",
+            "machine_translated": None,
+            "url": None,
+            "rights_holder": "China Daily",
+            "redistribute": False,
+            "inferred": [
+                {
+                    "field": "event",
+                    "reason": "the first thing told is that Putin is willing to visit the DPRK, as "
+                    "the North Korean agency reported",
+                },
+                {
+                    "field": "outlet",
+                    "reason": "house style (DPRK throughout, ALSO READ and READ MORE lines); the file names no outlet",
+                },
+                {
+                    "field": "date",
+                    "reason": 'the agency\'s report is of "Sunday", the news release of "one day '
+                    'earlier", the photo of Dec 31, 2023; the other telling dates the '
+                    "same report to Sunday, January 21, 2024. The page may be a day "
+                    "younger",
+                },
+                {
+                    "field": "rights_holder",
+                    "reason": "the inferred outlet; the file states no rights. The photo of the "
+                    "caption is credited to SPUTNIK, KREMLIN POOL PHOTO VIA AP",
+                },
+            ],
+            "metadata": '{"data":{"article_id":"000_17c0edab667c03c9"}}',
+            "blocks": "caption:0-204 dateline:205-215 body:218-500 body:501-699 body:700-900 "
+            "pull_quote:901-1061 body:1062-1217 body:1218-1387 promo:1388-1460 body:1461-1610 "
+            "body:1611-1668 body:1669-1812 body:1813-1974 body:1975-2097 promo:2098-2163 "
+            "body:2164-2309 body:2310-2484 body:2485-2689 body:2690-2826",
+            "state": "annotated",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "annotations": [
+                {
+                    "annotation_id": "11",
+                    "task_id": "1",
+                    "annotator": "m1",
+                    "annotator_kind": "model",
+                    "editor": None,
+                    "ground_truth": False,
+                    "cancelled": False,
+                    "spans": 111,
+                },
+                {
+                    "annotation_id": "12",
+                    "task_id": "1",
+                    "annotator": "m2",
+                    "annotator_kind": "model",
+                    "editor": None,
+                    "ground_truth": False,
+                    "cancelled": False,
+                    "spans": 111,
+                },
+                {
+                    "annotation_id": "13",
+                    "task_id": "1",
+                    "annotator": "m3",
+                    "annotator_kind": "model",
+                    "editor": None,
+                    "ground_truth": True,
+                    "cancelled": False,
+                    "spans": 111,
+                },
+            ],
+            "entities": 99,
+            "cues": 0,
+            "euphemisms": 1,
+            "stances": 10,
+            "defects": 1,
+        },
+        1: {
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "text_name": "text",
+            "text": 3040,
+            "text_sha256": "f76c22103a26b53bdab641acde29bd43843d90012c6ab69e1e5d7edc7aed0fc3",
+            "title": None,
+            "outlet": None,
+            "agency": "EFE",
+            "dateline": "Seoul",
+            "date": "2024-01-21",
+            "language": "en",
+            "machine_translated": True,
+            "url": None,
+            "rights_holder": "EFE",
+            "redistribute": False,
+            "inferred": [
+                {
+                    "field": "event",
+                    "reason": "the first thing told is that Putin is willing to visit North Korea, "
+                    "as the North Korean agency reported",
+                },
+                {
+                    "field": "machine_translated",
+                    "reason": 'signs of a translation from Spanish: "the chancellor" for the '
+                    'foreign minister, "in what which refers to", "would have '
+                    'communicated", "asked him" of a woman',
+                },
+                {"field": "rights_holder", "reason": "the agency of the byline; the file states no rights"},
+            ],
+            "metadata": '{"data":{"article_id":"001_8eac77890c2c81c7"}}',
+            "blocks": "byline:0-3 dateline:4-9 dateline:12-50 body:52-267 body:269-555 body:557-872 "
+            "body:874-970 body:972-1285 body:1287-1670 body:1672-1960 body:1962-2338 "
+            "body:2340-2714 body:2716-3040",
+            "state": "annotated",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "annotations": [
+                {
+                    "annotation_id": "21",
+                    "task_id": "2",
+                    "annotator": "m1",
+                    "annotator_kind": "model",
+                    "editor": None,
+                    "ground_truth": False,
+                    "cancelled": False,
+                    "spans": 102,
+                },
+                {
+                    "annotation_id": "22",
+                    "task_id": "2",
+                    "annotator": "m2",
+                    "annotator_kind": "model",
+                    "editor": None,
+                    "ground_truth": False,
+                    "cancelled": False,
+                    "spans": 102,
+                },
+                {
+                    "annotation_id": "23",
+                    "task_id": "2",
+                    "annotator": "m3",
+                    "annotator_kind": "model",
+                    "editor": None,
+                    "ground_truth": True,
+                    "cancelled": False,
+                    "spans": 102,
+                },
+            ],
+            "entities": 78,
+            "cues": 2,
+            "euphemisms": 4,
+            "stances": 11,
+            "defects": 7,
+        },
+    },
+    "entities": {
+        0: {
+            "span_id": "s-c59dbaf212ca0639",
+            "article_id": "000_17c0edab667c03c9",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 0,
+            "end": 7,
+            "quote": "Russian",
+            "label": "GPE",
+            "mention": "name",
+            "naming": "demonym",
+            "entity": ["russia"],
+            "stands_for": None,
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+        88: {
+            "span_id": "s-53c95dc6ad9fbfeb",
+            "article_id": "000_17c0edab667c03c9",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 2563,
+            "end": 2566,
+            "quote": "war",
+            "label": "EVENT",
+            "mention": "nominal",
+            "naming": "descriptive",
+            "entity": ["ukraine-war"],
+            "stands_for": None,
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+        176: {
+            "span_id": "s-777143a8ce74ea92",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 3019,
+            "end": 3024,
+            "quote": "Seoul",
+            "label": "GPE",
+            "mention": "name",
+            "naming": "metonym",
+            "entity": ["seoul"],
+            "stands_for": "south-korea",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+    },
+    "cues": {
+        0: {
+            "span_id": "s-b571be3d6f40a987",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 2638,
+            "end": 2673,
+            "quote": "a euphemism with which it refers to",
+            "label": "FLAG",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+        1: {
+            "span_id": "s-c403c90468251907",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 2674,
+            "end": 2713,
+            "quote": "the invasion of the neighboring country",
+            "label": "GLOSS",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+    },
+    "euphemisms": {
+        0: {
+            "span_id": "s-249b843324edff9b",
+            "article_id": "000_17c0edab667c03c9",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 2563,
+            "end": 2580,
+            "quote": "war of aggression",
+            "label": "DYSPHEMISM",
+            "plain_meaning": "war",
+            "referent": "ukraine-war",
+            "topic": "war",
+            "voice": "direct_quote",
+            "flagged": "none",
+            "user": [
+                {
+                    "span_id": "s-2ce34f6d018161a7",
+                    "layer": "entities",
+                    "label": "PER",
+                    "start": 2677,
+                    "end": 2683,
+                    "quote": "Breton",
+                    "direction": "right",
+                }
+            ],
+            "cue": [],
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+        2: {
+            "span_id": "s-6d8b2ba587ef8a5e",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 2604,
+            "end": 2630,
+            "quote": "special military operation",
+            "label": "EUPHEMISM",
+            "plain_meaning": "invasion",
+            "referent": "ukraine-war",
+            "topic": "war",
+            "voice": "attributed",
+            "flagged": "metalinguistic",
+            "user": [
+                {
+                    "span_id": "s-d562681a97d72efe",
+                    "layer": "entities",
+                    "label": "GPE",
+                    "start": 2480,
+                    "end": 2486,
+                    "quote": "Moscow",
+                    "direction": "right",
+                }
+            ],
+            "cue": [
+                {
+                    "span_id": "s-b571be3d6f40a987",
+                    "layer": "cues",
+                    "label": "FLAG",
+                    "start": 2638,
+                    "end": 2673,
+                    "quote": "a euphemism with which it refers to",
+                    "direction": "right",
+                },
+                {
+                    "span_id": "s-c403c90468251907",
+                    "layer": "cues",
+                    "label": "GLOSS",
+                    "start": 2674,
+                    "end": 2713,
+                    "quote": "the invasion of the neighboring country",
+                    "direction": "right",
+                },
+            ],
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+        4: {
+            "span_id": "s-1b660a7c31d31382",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 2755,
+            "end": 2758,
+            "quote": "war",
+            "label": "PLAIN",
+            "plain_meaning": None,
+            "referent": "ukraine-war",
+            "topic": "war",
+            "voice": "own",
+            "flagged": "none",
+            "user": [],
+            "cue": [],
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+    },
+    "stances": {
+        0: {
+            "span_id": "s-1be957449a8c51ed",
+            "article_id": "000_17c0edab667c03c9",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 252,
+            "end": 286,
+            "quote": "expressed his willingness to visit",
+            "label": "FAVOR",
+            "intensity": "weak",
+            "attribution": "indirect_quote",
+            "means": "informational",
+            "holder_kind": "entity",
+            "proposition": "Putin is for North Korea: he is willing to visit it.",
+            "holder": [
+                {
+                    "span_id": "s-393e65d4285ccf82",
+                    "layer": "entities",
+                    "label": "PER",
+                    "start": 237,
+                    "end": 251,
+                    "quote": "Vladimir Putin",
+                    "direction": "right",
+                }
+            ],
+            "target": [
+                {
+                    "span_id": "s-b738c898374d80a7",
+                    "layer": "entities",
+                    "label": "GPE",
+                    "start": 291,
+                    "end": 328,
+                    "quote": "Democratic People's Republic of Korea",
+                    "direction": "right",
+                }
+            ],
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+        10: {
+            "span_id": "s-5179c69d56c7bc57",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 122,
+            "end": 152,
+            "quote": "shown his willingness to visit",
+            "label": "FAVOR",
+            "intensity": "weak",
+            "attribution": "indirect_quote",
+            "means": "informational",
+            "holder_kind": "entity",
+            "proposition": "Putin is for North Korea: he is willing to visit its territory.",
+            "holder": [
+                {
+                    "span_id": "s-32b93b912b1866fd",
+                    "layer": "entities",
+                    "label": "PER",
+                    "start": 102,
+                    "end": 116,
+                    "quote": "Vladimir Putin",
+                    "direction": "right",
+                }
+            ],
+            "target": [
+                {
+                    "span_id": "s-fb1747c144c677f6",
+                    "layer": "entities",
+                    "label": "GPE",
+                    "start": 52,
+                    "end": 63,
+                    "quote": "North Korea",
+                    "direction": "right",
+                }
+            ],
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+        20: {
+            "span_id": "s-08e6f91765f8008e",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 2983,
+            "end": 2995,
+            "quote": "belligerence",
+            "label": "AGAINST",
+            "intensity": "average",
+            "attribution": "own_voice",
+            "means": "lexical",
+            "holder_kind": "author",
+            "proposition": "The newsroom is against North Korea: it calls its conduct belligerence.",
+            "holder": [],
+            "target": [
+                {
+                    "span_id": "s-8abc006df438d646",
+                    "layer": "entities",
+                    "label": "GPE",
+                    "start": 2914,
+                    "end": 2925,
+                    "quote": "North Korea",
+                    "direction": "right",
+                }
+            ],
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+    },
+    "defects": {
+        0: {
+            "span_id": "s-7d47ad08b650ade4",
+            "article_id": "000_17c0edab667c03c9",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 901,
+            "end": 1061,
+            "quote": "Ukraine's President Volodymyr Zelensky said on Saturday that he expected a number "
+            "of new Western defense agreements for Ukraine to be signed this and next month",
+            "label": "REPEATED",
+            "suggestion": None,
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+        4: {
+            "span_id": "s-c4555dc0ef0b1d07",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 742,
+            "end": 746,
+            "quote": "your",
+            "label": "MT_ERROR",
+            "suggestion": "his",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+        7: {
+            "span_id": "s-b752e62f4fa74eda",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 2972,
+            "end": 2978,
+            "quote": "led to",
+            "label": "MT_ERROR",
+            "suggestion": "taken",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+        },
+    },
+    "tokens": {
+        0: {
+            "block_id": "000_17c0edab667c03c9#0",
+            "article_id": "000_17c0edab667c03c9",
+            "event_id": "putin-dprk-visit-2024",
+            "kind": "caption",
+            "start": 0,
+            "end": 204,
+            "tokens": "Russian President Vladimir Putin speaks during a recording of his annual televised "
+            "New Year ' s message on New Year ' s Eve in the Kremlin in Moscow , Russia , Dec 31 "
+            ", 2023 . ( SPUTNIK , KREMLIN POOL PHOTO VIA AP )",
+            "starts": "0 8 18 27 33 40 47 49 59 62 66 73 83 87 91 92 94 102 105 109 113 114 116 120 123 "
+            "127 135 138 144 146 152 154 158 160 162 166 168 169 176 178 186 191 197 201 203",
+            "ends": "7 17 26 32 39 46 48 58 61 65 72 82 86 91 92 93 101 104 108 113 114 115 119 122 126 "
+            "134 137 144 145 152 153 157 160 161 166 167 169 176 177 185 190 196 200 203 204",
+            "tags": "B-GPE O B-PER I-PER O O O O O O O O O O O O O O B-TIME I-TIME I-TIME I-TIME I-TIME O "
+            "O B-FAC O B-GPE O B-GPE O B-TIME I-TIME I-TIME I-TIME O O B-ORG O B-FAC O O O B-ORG O",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+        },
+        16: {
+            "block_id": "000_17c0edab667c03c9#16",
+            "article_id": "000_17c0edab667c03c9",
+            "event_id": "putin-dprk-visit-2024",
+            "kind": "body",
+            "start": 2310,
+            "end": 2484,
+            "tokens": "The EU will be able to churn out at least 1 . 3 million rounds of ammunition by "
+            "the end of this year , EU internal market commissioner Thierry Breton said on a "
+            "visit to Estonia .",
+            "starts": "2310 2314 2317 2322 2325 2330 2333 2339 2343 2346 2352 2353 2354 2356 2364 2371 "
+            "2374 2385 2388 2392 2396 2399 2404 2408 2410 2413 2422 2429 2442 2450 2457 2462 "
+            "2465 2467 2473 2476 2483",
+            "ends": "2313 2316 2321 2324 2329 2332 2338 2342 2345 2351 2353 2354 2355 2363 2370 2373 2384 "
+            "2387 2391 2395 2398 2403 2408 2409 2412 2421 2428 2441 2449 2456 2461 2464 2466 2472 "
+            "2475 2483 2484",
+            "tags": "O B-ORG O O O O O O O O O O O O O O B-WEA O O O O B-TIME I-TIME O B-ORG O O O B-PER "
+            "I-PER O O O B-EVENT O B-GPE O",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+        },
+        31: {
+            "block_id": "001_8eac77890c2c81c7#12",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "kind": "body",
+            "start": 2716,
+            "end": 3040,
+            "tokens": "Pyongyang has been supporting Russia ' s war in Ukraine and would have been "
+            "supplying it with ballistic missiles , in exchange for Moscow providing military "
+            "assistance in other areas , at a time when North Korea is focused on its weapons "
+            "development and has led to its belligerence towards Washington and Seoul to a new "
+            "level .",
+            "starts": "2716 2726 2730 2735 2746 2752 2753 2755 2759 2762 2770 2774 2780 2785 2790 2800 "
+            "2803 2809 2819 2827 2830 2833 2842 2846 2853 2863 2872 2883 2886 2892 2897 2899 "
+            "2902 2904 2909 2914 2920 2926 2929 2937 2940 2944 2952 2964 2968 2972 2976 2979 "
+            "2983 2996 3004 3015 3019 3025 3028 3030 3034 3039",
+            "ends": "2725 2729 2734 2745 2752 2753 2754 2758 2761 2769 2773 2779 2784 2789 2799 2802 2807 "
+            "2818 2827 2828 2832 2841 2845 2852 2862 2871 2882 2885 2891 2897 2898 2901 2903 2908 "
+            "2913 2919 2925 2928 2936 2939 2943 2951 2963 2967 2971 2975 2978 2982 2995 3003 3014 "
+            "3018 3024 3027 3029 3033 3039 3040",
+            "tags": "B-GPE O O O B-EVENT I-EVENT I-EVENT I-EVENT O B-GPE O O O O O O O B-WEA I-WEA O O O "
+            "O B-GPE O O O O O O O O O O O B-GPE I-GPE O O O O B-WEA O O O O O O O O B-GPE O "
+            "B-GPE O O O O O",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "adjudicated": True,
+            "gold": "adjudicated",
+        },
+    },
+    "votes": {
+        0: {
+            "span_id": "s-85abf8f6378d2f24",
+            "article_id": "000_17c0edab667c03c9",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 0,
+            "end": 7,
+            "quote": "Russian",
+            "layer": "entities",
+            "labels": ["GPE"],
+            "attributes": [
+                {"name": "mention", "value": "name"},
+                {"name": "naming", "value": "demonym"},
+                {"name": "entity", "value": "russia"},
+            ],
+            "relations": [],
+            "annotation_id": "11",
+            "task_id": "1",
+            "region_id": "3KhnOw414N",
+            "annotator": "m1",
+            "annotator_kind": "model",
+            "editor": None,
+            "ground_truth": False,
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+            "region_meta": None,
+        },
+        319: {
+            "span_id": "s-249b843324edff9b",
+            "article_id": "000_17c0edab667c03c9",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 2563,
+            "end": 2580,
+            "quote": "war of aggression",
+            "layer": "euphemisms",
+            "labels": ["DYSPHEMISM"],
+            "attributes": [
+                {"name": "plain_meaning", "value": "war"},
+                {"name": "referent", "value": "ukraine-war"},
+                {"name": "topic", "value": "war"},
+                {"name": "voice", "value": "direct_quote"},
+                {"name": "flagged", "value": "none"},
+            ],
+            "relations": [
+                {
+                    "name": "user",
+                    "span_id": "s-2ce34f6d018161a7",
+                    "layer": "entities",
+                    "label": "PER",
+                    "start": 2677,
+                    "end": 2683,
+                    "quote": "Breton",
+                    "direction": "right",
+                }
+            ],
+            "annotation_id": "13",
+            "task_id": "1",
+            "region_id": "5j4uIUye6t",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "editor": None,
+            "ground_truth": True,
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+            "region_meta": None,
+        },
+        638: {
+            "span_id": "s-777143a8ce74ea92",
+            "article_id": "001_8eac77890c2c81c7",
+            "event_id": "putin-dprk-visit-2024",
+            "start": 3019,
+            "end": 3024,
+            "quote": "Seoul",
+            "layer": "entities",
+            "labels": ["GPE"],
+            "attributes": [
+                {"name": "mention", "value": "name"},
+                {"name": "naming", "value": "metonym"},
+                {"name": "entity", "value": "seoul"},
+                {"name": "stands_for", "value": "south-korea"},
+            ],
+            "relations": [],
+            "annotation_id": "23",
+            "task_id": "2",
+            "region_id": "nJfrflpKAm",
+            "annotator": "m3",
+            "annotator_kind": "model",
+            "editor": None,
+            "ground_truth": True,
+            "repair": None,
+            "original_start": None,
+            "original_end": None,
+            "region_meta": None,
+        },
+    },
+}
 
 
 @pytest.fixture(scope="module")
-def configs(tmp_path_factory):
+def loaded(tmp_path_factory):
     place = build(open_corpus(None), tmp_path_factory.mktemp("golden") / "dataset").place
-    return {config: load_dataset(str(place), config, split="train") for config in GOLDEN}
+    return {config: load_dataset(str(place), config, split="train") for config in ROWS}
 
 
-def shortened(config, row):
+def _spelled(value: Any, feature: Any) -> Any:
+    """A value with its class labels as words."""
+    if value is None:
+        return None
+    if isinstance(feature, ClassLabel):
+        return feature.int2str(value)
+    if isinstance(feature, List):
+        return [_spelled(part, feature.feature) for part in value]
+    return {key: _spelled(part, feature[key]) for key, part in value.items()} if isinstance(feature, dict) else value
+
+
+def _short(config: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A record with its long lists as text; an article's spans are only counted: they are compared further down."""
+    if config == "tokens":
+        return row | {key: " ".join(map(str, row[key])) for key in ("tokens", "starts", "ends", "tags")}
     if config != "articles":
         return row
-    ends = {name: {"spans": len(row[name]), "first": (row[name] or [None])[0], "last": (row[name] or [None])[-1]} for name in LAYERS}  # fmt: skip  # noqa: E501
-    return row | ends | {"text": row["text"][:60]}
+    blocks = " ".join(f"{block['kind']}:{block['start']}-{block['end']}" for block in row["blocks"])
+    layers = ("entities", "cues", "euphemisms", "stances", "defects")
+    return row | {key: len(row[key]) for key in ("text", *layers)} | {"blocks": blocks}
 
 
-@pytest.mark.parametrize(("config", "at", "expected"), PLACES)
-def test_by_slice(configs, config, at, expected):
-    columns = configs[config][at : at + 1]
-    assert shortened(config, {name: values[0] for name, values in columns.items()}) == expected
+def _record(dataset: Dataset, config: str, row: dict[str, Any]) -> dict[str, Any]:
+    return _short(config, _spelled(row, dataset.features))
 
 
-@pytest.mark.parametrize(("config", "at", "expected"), PLACES)
-def test_by_id(configs, config, at, expected):
-    key = next(name for name in ("span_id", "block_id", "article_id") if name in expected)
-    found = configs[config].filter(lambda row: row[key] == expected[key])
-    assert shortened(config, found[0]) == expected
+def test_numbers_of_rows(loaded):
+    assert {config: dataset.num_rows for config, dataset in loaded.items()} == ROWS
+    assert {config: sorted({0, rows // 2, rows - 1}) for config, rows in ROWS.items()} == {
+        config: list(rows) for config, rows in GOLDEN.items()
+    }
 
 
-def test_first_and_last_are_there(configs):
-    for config, rows in GOLDEN.items():
-        assert {0, len(configs[config]) - 1} <= {int(at) for at in rows}
+@pytest.mark.parametrize(("config", "number"), [(config, number) for config, rows in GOLDEN.items() for number in rows])
+def test_record_by_place(loaded, config, number):
+    (row,) = loaded[config].select(range(number, number + 1))
+    assert _record(loaded[config], config, row) == GOLDEN[config][number]
+    assert list(_record(loaded[config], config, row)) == list(GOLDEN[config][number])
+    (sliced,) = [
+        dict(zip(row, values, strict=True))
+        for values in zip(*loaded[config][number : number + 1].values(), strict=True)
+    ]
+    assert sliced == row
+
+
+IDS = {"articles": ("article_id",), "tokens": ("block_id",), "votes": ("span_id", "annotation_id")}
+
+
+@pytest.mark.parametrize(("config", "number"), [(config, number) for config, rows in GOLDEN.items() for number in rows])
+def test_record_by_id(loaded, config, number):
+    """Its id leads to one record; in `votes`, the id and the annotation."""
+    golden = GOLDEN[config][number]
+    names = IDS.get(config, ("span_id",))
+    found = loaded[config].filter(lambda row: all(row[name] == golden[name] for name in names))
+    assert [_record(loaded[config], config, row) for row in found] == [golden]
+
+
+@pytest.mark.parametrize("layer", ["entities", "cues", "euphemisms", "stances", "defects"])
+def test_spans_in_articles_are_the_rows_of_their_config(loaded, layer):
+    nested = [span | {"article_id": row["article_id"]} for row in loaded["articles"] for span in row[layer]]
+    names = set(nested[0])
+    assert nested == [{key: value for key, value in row.items() if key in names} for row in loaded[layer]] != []
+
+
+def test_quotes_of_golden_records_are_in_the_seeds():
+    seeds = Path(__file__).parents[1] / "seeds"
+    for config in ("entities", "cues", "euphemisms", "stances", "defects", "votes"):
+        for row in GOLDEN[config].values():
+            text = (seeds / f"{row['article_id']}.txt").read_bytes().decode()
+            marks = [
+                row,
+                *(link for name in ("holder", "target", "user", "cue", "relations") for link in row.get(name, ())),
+            ]
+            for mark in marks:
+                assert text[mark["start"] : mark["end"]] == mark["quote"]
+    for row in GOLDEN["tokens"].values():
+        text = (seeds / f"{row['article_id']}.txt").read_bytes().decode()
+        places = zip(map(int, row["starts"].split()), map(int, row["ends"].split()), strict=True)
+        assert [text[start:end] for start, end in places] == row["tokens"].split()

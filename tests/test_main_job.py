@@ -54,11 +54,13 @@ def test_the_worked_example(built):
 @pytest.mark.parametrize("config", ["entities", "cues", "euphemisms", "stances", "defects"])
 def test_every_span_proves_itself(built, config):
     texts = {row["article_id"]: row["text"] for row in rows(built, "articles")}
+    assert len(rows(built, config)) > 0
     for row in rows(built, config):
         assert texts[row["article_id"]][row["start"] : row["end"]] == row["quote"]
 
 
 def test_the_seeds_are_verbatim(built):
+    assert len(rows(built, "articles")) == 2
     for row in rows(built, "articles"):
         seed = Path(__file__).parents[1] / "seeds" / f"{row['article_id']}.txt"
         assert row["text"].encode() == seed.read_bytes()
@@ -79,5 +81,6 @@ def test_nothing_beside_the_data_quotes_a_withheld_text_at_length(built):
         return {tuple(words[at : at + 8]) for at in range(len(words) - 7)}
 
     withheld = set().union(*(runs(row["text"]) for row in rows(built, "articles") if not row["redistribute"]))
+    assert withheld
     for name in ("README.md", "codebook.toml", "entities.toml", "guidelines.md", "croissant.json"):
         assert not withheld & runs((built.place / name).read_text(encoding="utf-8")), name

@@ -228,12 +228,15 @@ def test_full_rows(builds, name, config, split, number, expected):
 def test_every_span_proves_itself(builds, name):
     built = builds[name]
     layers = built.manifest["labels"]
+    seen = set()
     for split in built.manifest["rows"]["articles"]:
         texts = {row["article_id"]: row["text"] for row in rows(built, "articles", split)}
         for layer in (*layers, "votes"):
             for row in rows(built, layer, split):
                 if row["start"] is not None:
+                    seen.add(layer)
                     assert texts[row["article_id"]][row["start"] : row["end"]] == row["quote"]
+    assert seen == {*layers, "votes"}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,7 +4,7 @@ NewsParallaxError                 one root; every script prints it as one messag
 ├── UsageError                    the command was called in a way that cannot work
 ├── CorpusError                   a file of the corpus folder (codebook, registries, seeds) cannot be used
 └── ExportError                   an export file cannot be read as Label Studio JSON
-    (has a `code`, so that a run over many shards can report it as a Problem instead of stopping)
+    (has a `code`, so that a run that must go on can report it as a Problem)
 """
 
 from __future__ import annotations

@@ -41,12 +41,12 @@ def loads(content: bytes) -> Any:
         return plain if len(plain) == len(pairs) else Repeated(pairs)
 
     try:
-        return json.loads(content.decode("utf-8", "surrogateescape"), object_pairs_hook=table, parse_int=_integer)
+        return json.loads(content.decode("utf-8", "surrogateescape"), object_pairs_hook=table, parse_int=integer)
     except (ValueError, RecursionError):  # nested too deeply, or not JSON after all
         return content.decode("utf-8", "replace")
 
 
-def _integer(digits: str) -> int | str:
+def integer(digits: str) -> int | str:
     """A whole number; as text if it has more digits than Python converts."""
     return int(digits) if len(digits) < 4000 else digits
 
@@ -107,7 +107,9 @@ def flat(result: Any) -> list[Any]:
     return flat
 
 
-PERSONAL = frozenset({"completed_by", "updated_by", "created_username", "last_created_by", "annotator", "email"})
+NAMES = frozenset({"email", "first_name", "last_name", "username", "initials", "avatar", "phone"})  # of a person
+PERSONAL = NAMES | {"completed_by", "updated_by", "created_by", "last_created_by", "user", "created_username",
+                    "updated_username", "annotator", "reviewer", "comment_authors"}  # fmt: skip
 
 
 def without_people(value: Any, depth: int = 0) -> Any:

@@ -87,6 +87,10 @@ def judge(index: TextIndex, start: int, end: int, quote: str | None, *, trim: bo
     In order: code points as they stand; the same with a tolerant quote; UTF-16 units; CRLF counted as one; both; a
     unique occurrence of the quote close by. Last, with `trim`, white space at the edges is cut off. Without a quote
     only a region inside of the text is accepted.
+
+    `start` and `end` are as the export counts them, which may be in other units; those of the answer are code points.
+    Its `method` is None, "utf16", "crlf", "crlf+utf16", "nearby" or "trim" (only where the offsets fitted); the `code`
+    of a rejection is quote-mismatch, offsets-out-of-range, reversed-offsets or empty-span.
     """
     found = _locate(index, start, end, quote or None)
     return _trimmed(index.text, found) if trim and isinstance(found, Located) else _not_blank(index.text, found)

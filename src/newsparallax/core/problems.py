@@ -21,7 +21,7 @@ class Code(NamedTuple):
 
 
 CODES: dict[str, Code] = {
-    # files (these stop a build; a run over many shards reports them and goes on)
+    # files (these stop a build; ExportError has the code, so that a run that must go on can report it)
     "unreadable-file": Code("error", "look at the file's permissions"),
     "empty-file": Code("error", "export the project again; an empty file is no export"),
     "not-utf8": Code("error", "save the file as UTF-8"),

@@ -12,21 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from . import schema
-from .codebook import Attribute, Codebook, DocumentLayer, Head, Label, Layer, Relation, Value, ValueKind
+from .codebook import Attribute, Codebook, DocumentLayer, Head, Label, Layer, Relation, Value
 from .find_texts import find_texts
-from .read_config import Configuration, Control
+from .read_config import FIELD_TAGS, Configuration, Control
 from .registry import Annotator, Corpus, FromTasks
 from .scan import LABELS, Scan
 
 ID_FIELDS = ("article_id",)
 UNLABELLED = "related"
-KINDS: dict[str, ValueKind] = {
-    "choices": "choice",
-    "textarea": "text",
-    "taxonomy": "taxonomy",
-    "rating": "rating",
-    "number": "number",
-}
 
 
 @dataclass
@@ -116,7 +109,7 @@ def _inferred(scan: Scan) -> list[Control]:
             labels = {word: Label() for word in words}
             controls.append(Control(name, None, texts, labels, many=seen.several))
             continue
-        kind = KINDS[seen.kind]
+        kind = FIELD_TAGS[seen.kind]
         controls.append(
             Control(
                 name,

@@ -12,17 +12,17 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from .json_values import NAMES, PERSONAL, integer
+
 CONTENT = frozenset({"data", "meta", "result"})
-PERSONAL = frozenset({"email", "first_name", "last_name", "username", "initials", "avatar", "phone"})
-PEOPLE = PERSONAL | {"completed_by", "updated_by", "created_by", "last_created_by", "user", "created_username",
-                     "updated_username", "annotator", "reviewer", "comment_authors"}  # fmt: skip
 NOT_PEOPLE = CONTENT | {"annotations", "completions", "predictions", "drafts", "tasks"}
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
-_KNOWN = re.compile(r"(?P<who>.*\S)\s*,\s*(?P<number>[0-9]+)\s*", re.DOTALL)  # "ann@example.org, 7"
+_KNOWN = re.compile(r"(?P<who>.*\S)\s*,\s*(?P<number>[0-9]{1,18})\s*", re.DOTALL)  # "ann@example.org, 7"
+_NUMBER = re.compile(r"\s*[0-9]{1,18}\s*")  # what has more digits is no number of a person
 _SUSPECT = re.compile(
     rb"@|\\u0040|\"(?:%s)\"\s*:|\"(?:%s)\"\s*:\s*(?:\"[^\"]|\[\s*[^\]\s]|\{)"
-    % tuple("|".join(sorted(names)).encode() for names in (PERSONAL, PEOPLE - PERSONAL))
+    % tuple("|".join(sorted(names)).encode() for names in (NAMES, PERSONAL - NAMES))
 )
 
 
@@ -59,8 +59,11 @@ def may_name(raw: bytes | memoryview) -> bool:
 
 
 def parse(raw: bytes) -> Any:
-    """JSON as it stands: keys that stand twice are kept, NaN and halves of surrogate pairs too."""
-    return json.loads(raw.decode("utf-8", "surrogateescape"), object_pairs_hook=_Table)
+    """JSON as it stands: keys that stand twice are kept, NaN and halves of surrogate pairs too.
+
+    A whole number of thousands of digits becomes text. Raises ValueError and RecursionError.
+    """
+    return json.loads(raw.decode("utf-8", "surrogateescape"), object_pairs_hook=_Table, parse_int=integer)
 
 
 def write(value: Any) -> bytes:
@@ -83,7 +86,7 @@ def without_names(value: Any, numbers: dict[str, int], key: str = "") -> Any:
     if isinstance(value, list):
         return [without_names(part, numbers, key) for part in value]
     if isinstance(value, str):
-        if key in PEOPLE and _is_name(value):
+        if key in PERSONAL and _is_name(value):
             who, number = _text_person(value)
             return number if number is not None else numbers.get(who)
         return ADDRESS.sub(lambda found: f"user-{numbers.get(_plain(found[0]), '?')}", value)
@@ -104,16 +107,16 @@ def _people(value: Any, key: str) -> Iterator[tuple[str, int | None]]:
         for part in value:
             yield from _people(part, key)
     elif isinstance(value, str):
-        if key in PEOPLE and _is_name(value):
+        if key in PERSONAL and _is_name(value):
             yield _text_person(value)
         else:
             yield from ((_plain(address), None) for address in ADDRESS.findall(value))
-    elif key in PEOPLE and isinstance(value, int) and not isinstance(value, bool):
+    elif key in PERSONAL and isinstance(value, int) and not isinstance(value, bool):
         yield "", value
 
 
 def _is_person(table: _Table) -> bool:
-    return bool(PERSONAL & table.keys()) and not NOT_PEOPLE & table.keys()
+    return bool(NAMES & table.keys()) and not NOT_PEOPLE & table.keys()
 
 
 def _person(table: _Table) -> tuple[str, int | None]:
@@ -134,7 +137,7 @@ def _is_name(text: str) -> bool:
 
 
 def _whole(value: Any) -> int | None:
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 

@@ -9,7 +9,7 @@ import msgspec
 
 from .codebook import Record
 
-_REFERENCE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*://|data:|/)\S+\s*", re.IGNORECASE)
+_REFERENCE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*://|data:|//|/[^/\s]+/)\S+\s*", re.IGNORECASE)
 
 AnnotatorKind = Literal["human", "model", "unknown"]
 

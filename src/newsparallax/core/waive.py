@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 import msgspec
 
-from .problems import Problem, problem
+from .errors import CorpusError
+from .problems import CODES, Problem, problem
 from .registry import Waiver
+
+STALE = "stale-waiver"
+
+
+def validate_waivers(waivers: list[Waiver]) -> None:
+    """Raises CorpusError for a waiver of no problem's code, and for one of stale waivers, which would hide others."""
+    for number, waiver in enumerate(waivers, 1):
+        if waiver.code in CODES and waiver.code != STALE:
+            continue
+        close = get_close_matches(waiver.code, CODES, 1)
+        wrong = "cannot be waived" if waiver.code == STALE else "is the code of no problem"
+        hint = "remove the stale waiver" if waiver.code == STALE else f"is {close[0]} meant?" if close else None
+        place = f"waivers.{number}.code"
+        raise CorpusError(f'"{waiver.code}" {wrong}', file="waivers.toml", place=place, hint=hint)
 
 
 class Waiving:
@@ -31,7 +47,7 @@ class Waiving:
             if number not in self._used:
                 parts = {name: getattr(waiver, name) for name in (*_PLACES, "code")}
                 what = ", ".join(f"{name} {value}" for name, value in parts.items() if value is not None)
-                yield problem("stale-waiver", f"waiver {number + 1} ({what}) covers nothing", file="waivers.toml")
+                yield problem(STALE, f"waiver {number + 1} ({what}) covers nothing", file="waivers.toml")
 
 
 _PLACES = ("file", "article_id", "task_id", "annotation_id", "region_id")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
@@ -13,17 +14,16 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from ..core.decode import decode_task
-from ..core.errors import UsageError
-from ..core.exports import export_files, read_mapped, split_tasks
+from ..core.errors import ExportError, UsageError
+from ..core.exports import SUFFIXES, export_files, read_mapped, split_tasks
 from ..core.propose import ID_FIELDS, Proposal, propose
 from ..core.pseudonyms import People, may_name, parse, without_names, write
 from ..core.read_config import read_config
 from ..core.scan import Scan, completer, unsupported_in
+from .cli import plural
 from .corpus_toml import write_registries
 from .folder import open_corpus
 from .generate import generate
-
-SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
 @dataclass
@@ -57,16 +57,19 @@ def adopt(sources: list[Path], place: Path, config: Path | None = None) -> Adopt
     exports = _read_exports(sources)
     people = People()
     for export in exports:
-        for raw in export.tasks:
+        for number, raw in enumerate(export.tasks, 1):
             if may_name(raw):
-                export.names_people |= people.add(parse(bytes(raw)))
+                with _refused(export.source, number):
+                    task = parse(bytes(raw))
+                    export.names_people |= people.add(task)
+                    write(without_names(task, {}))  # whether it can be done
     numbers, scan = _number(people, exports), Scan()
     for export in exports:
         for raw in export.tasks:
             scan.add(decode_task(_clean(raw, numbers) if export.names_people else raw), ID_FIELDS)
     proposal = propose(place.name or "corpus", scan, configuration)
     source = (
-        f"the labelling configuration {config.name}" if config else f"what was found in {_count(scan.tasks, 'task')}"
+        f"the labelling configuration {config.name}" if config else f"what was found in {plural(scan.tasks, 'task')}"
     )
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{place.name}.partial-", dir=place.parent) as aside:
@@ -82,8 +85,8 @@ def report(found: Adopted) -> Iterator[str]:
     """What was found and proposed, what cannot be converted, and what to run next, line by line."""
     scan, codebook = found.scan, found.proposal.codebook
     yield f"{found.place}: a corpus from {_some([export.name for export in found.exports], 3)}"
-    made = f"{_count(scan.annotations, 'annotation')} with {_count(scan.items, 'item')}, {scan.cancelled:,} cancelled"
-    yield f"  {_count(scan.tasks, 'task')}; {made}"
+    made = f"{plural(scan.annotations, 'annotation')} with {plural(scan.items, 'item')}, {scan.cancelled:,} cancelled"
+    yield f"  {plural(scan.tasks, 'task')}; {made}"
     for name, text in codebook.texts.items():
         yield f"  text {name}: field {text.field} ({text.kind}); {found.proposal.why[f'texts.{name}']}"
     if not codebook.texts:
@@ -104,10 +107,6 @@ def report(found: Adopted) -> Iterator[str]:
         yield "cannot be converted (a build keeps every such item in problems.jsonl):"
         yield from (f"  {line}" for line in lost)
     yield f"next: scripts/build.py --corpus {found.place}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _some(names: Iterable[str], limit: int = 12) -> str:
@@ -147,6 +146,17 @@ def _read_exports(sources: list[Path]) -> list[Export]:
             name = path.relative_to(source).as_posix() if source.is_dir() else path.name
             found.append(Export(path, _free_name(name, taken), tasks))
     return found
+
+
+@contextmanager
+def _refused(source: Path, number: int) -> Iterator[None]:
+    """A task that cannot be searched for names is not copied."""
+    try:
+        yield
+    except (RecursionError, ValueError):
+        message = "is nested too deeply, or not JSON, so that names cannot be taken out of it"
+        hint = "remove the task, or the names in the file"
+        raise ExportError("unknown-shape", message, file=str(source), place=f"task {number}", hint=hint) from None
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 
 from ..core import schema
 from ..core.croissant import make_croissant
+from ..core.errors import UsageError
 from ..core.manifest import make_manifest, require_adjudication
+from ..core.part import Part
 from ..core.problems import Problem, problem
 from ..core.tally import Tally
 from ..core.waive import Waiving
@@ -25,7 +27,7 @@ from .engine import Progress, convert_corpus
 from .folder import CorpusFolder
 from .generate import stale_files
 from .parquet import ConfigWriter, relieve
-from .publish import MARK, new_folder, point
+from .publish import MARK, new_folder, point, refuse_real
 from .readback import read_back
 
 ALONG = ("codebook.toml", "entities.toml", "guidelines.md")  # what ids, labels and values mean, beside the data
@@ -45,9 +47,19 @@ class Built:
 def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progress: Progress | None = None) -> Built:
     """Convert the corpus and put the dataset in `out` (default: `build/<version>` in the corpus folder).
 
-    Problems never stop a build; an unreadable export does (ExportError), before anything is written.
+    Problems never stop a build. These do, and leave what was there as it was: ExportError for an export that cannot be
+    read; UsageError for a place that holds something else than a build; CorpusError for a card that cannot be filled,
+    and for a version from 1.0.0 on without human adjudication; NewsParallaxError when what was written is not what is
+    read back, or a worker process dies.
     """
     place = out or folder.root / "build" / folder.context.corpus.version
+    latest = place.parent / "latest"
+    for own in (folder.annotations, folder.root / "seeds"):
+        if place.resolve().is_relative_to(own.resolve()):
+            hint = "name a folder outside of the corpus's own files with --out"
+            raise UsageError(f"{place} lies in {own}, whose files are read as input", hint=hint)
+    if out is None:
+        refuse_real(latest)
     with new_folder(place) as draft:
         tally, shown = _write_rows(folder, draft, workers, progress)
         require_adjudication(folder.context, tally)
@@ -62,21 +74,48 @@ def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progr
         _write_json(draft / MARK, manifest)
         read_back(draft, folder.context, tally)
     if out is None:
-        point(place.parent / "latest", place)
+        point(latest, place)
     total = sum(tally.problems.values()) - tally.counts["problems_waived"]
     return Built(place, manifest, shown, total)
 
 
 def problems_of(folder: CorpusFolder, workers: int = 1, progress: Progress | None = None) -> Iterator[Problem]:
-    """Every problem of a corpus, waived ones marked, without building."""
-    waiving, tally = Waiving(folder.waivers), Tally()
-    yield from map(waiving.judge, folder.check())
-    for part in convert_corpus(folder, workers, progress):
-        yield from map(waiving.judge, part.problems)
-        tally.add(part.tally)
-    yield from map(waiving.judge, _of_the_whole(folder, tally))
-    yield from waiving.stale()
+    """Every problem of a corpus, waived ones marked, without building.
+
+    Raises ExportError for an export that cannot be read, when the problems of the folder itself have been given; and
+    CorpusError, after the last problem, for a version from 1.0.0 on without human adjudication, or a card that cannot
+    be filled.
+    """
+    tally = Tally()
+    for problems, _ in _converted(folder, tally, workers, progress):
+        yield from problems
     require_adjudication(folder.context, tally)
+
+
+def _converted(
+    folder: CorpusFolder, tally: Tally, workers: int, progress: Progress | None
+) -> Iterator[tuple[list[Problem], Part | None]]:
+    """The corpus part by part, before and after them what is wrong with the whole; all is counted in `tally`.
+
+    Waived problems are marked, but never a stale waiver, which another could hide.
+    """
+    waiving = Waiving(folder.waivers)
+
+    def judged(problems: Iterable[Problem]) -> list[Problem]:
+        listed = list(map(waiving.judge, problems))
+        tally.counts["problems_waived"] += sum(found.waived is not None for found in listed)
+        return listed
+
+    def counted(problems: list[Problem]) -> list[Problem]:
+        tally.problems.update(found.code for found in problems)
+        return problems
+
+    yield counted(judged(folder.check())), None
+    for part in convert_corpus(folder, workers, progress):
+        tally.add(part.tally)
+        yield judged(part.problems), part
+    yield counted(judged(_of_the_whole(folder, tally))), None
+    yield counted(list(waiving.stale())), None
 
 
 def _of_the_whole(folder: CorpusFolder, tally: Tally) -> Iterator[Problem]:
@@ -92,33 +131,17 @@ def _write_rows(
     """Write all Parquet files and problems.jsonl; the counts, and the first problems that are not waived."""
     schemas = {name: schema.arrow_schema(struct) for name, struct in schema.configs(folder.context.codebook).items()}
     writers: dict[tuple[str, str], ConfigWriter] = {}
-    waiving, tally = Waiving(folder.waivers), Tally()
+    tally = Tally()
     shown: list[Problem] = []
     with (draft / "problems.jsonl").open("wb") as sink:
-
-        def put(problems: Iterable[Problem]) -> None:
-            for found in map(waiving.judge, problems):
-                sink.write(msgspec.json.encode(found) + b"\n")
-                tally.counts["problems_waived"] += found.waived is not None
-                if found.waived is None and len(shown) < SHOWN:
-                    shown.append(found)
-
-        def put_own(problems: Iterable[Problem]) -> None:
-            listed = list(problems)
-            tally.problems.update(found.code for found in listed)
-            put(listed)
-
-        put_own(folder.check())
-        for part in convert_corpus(folder, workers, progress):
-            put(part.problems)
-            for key, table in part.tables.items():
+        for problems, part in _converted(folder, tally, workers, progress):
+            sink.writelines(msgspec.json.encode(found) + b"\n" for found in problems)
+            shown += [found for found in problems if found.waived is None][: SHOWN - len(shown)]
+            for key, table in part.tables.items() if part else ():
                 if key not in writers:
                     writers[key] = ConfigWriter(draft, *key, schemas[key[0]])
                 writers[key].add(table)
             relieve(writers.values())
-            tally.add(part.tally)
-        put_own(_of_the_whole(folder, tally))
-        put_own(waiving.stale())
     _finish(writers, schemas, draft, folder)
     return tally, shown
 

@@ -25,6 +25,8 @@ def write_card(folder: CorpusFolder, draft: Path, manifest: dict[str, Any]) -> N
     front, prose = read_card(folder)
     front = {**_defaults(folder.context), **front, **_loading(folder.context.codebook, manifest)}
     text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
+    if yaml.safe_load(text) != front:  # line ends of Unicode, such as U+0085 in a label, come back as spaces
+        text = yaml.safe_dump(front, sort_keys=False, width=1000)
     body = fill_blocks(prose, render_blocks(folder.context, manifest))
     (draft / "README.md").write_text(f"---\n{text}---\n{body}", encoding="utf-8")
 

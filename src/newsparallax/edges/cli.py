@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,9 +12,9 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from ..core.errors import NewsParallaxError
 from ..core.problems import Problem
@@ -21,8 +22,21 @@ from .engine import Progress
 
 DONE, PROBLEMS, STOPPED = 0, 1, 2
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False, soft_wrap=True)
+INTERRUPTED = 130  # what the option parser makes of Ctrl-C
+
+
+class _Console(Console):
+    """A console for which a reader that has seen enough (`| head`) is no failure."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more, and end as done."""
+        _hush()
+        sys.exit(DONE)
+
+
+# What is printed holds names and texts of the corpus: nothing in it is markup.
+err = _Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+out = _Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def run(main: Callable[..., Any]) -> None:
@@ -34,6 +48,9 @@ def run(main: Callable[..., Any]) -> None:
 
 def run_app(command: typer.Typer) -> None:
     """Run a script with several commands in the same way."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its number
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = command(standalone_mode=False)
     except NewsParallaxError as error:
@@ -41,13 +58,19 @@ def run_app(command: typer.Typer) -> None:
     except KeyboardInterrupt:
         fail("interrupted; nothing was changed")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
         sys.exit(DONE)
     except OSError as error:
         fail(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
     except Exception as error:
         usage(error)
+    if code == INTERRUPTED:
+        fail("interrupted; nothing was changed")
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _hush() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def usage(error: Exception) -> None:
@@ -60,7 +83,7 @@ def usage(error: Exception) -> None:
 
 def fail(message: str) -> None:
     """One message on stderr, exit code 2."""
-    err.print(f"error: {message}", markup=False)
+    err.print(f"error: {message}")
     sys.exit(STOPPED)
 
 
@@ -69,8 +92,8 @@ def list_problems(problems: list[Problem], total: int) -> None:
     for found in problems:
         ids = ((name, getattr(found, f"{name}_id")) for name in ("article", "task", "annotation", "region"))
         where = ", ".join([found.file or "", *(f"{name} {value}" for name, value in ids if value)]).strip(", ")
-        err.print(f"[bold]{found.code}[/bold] {escape(where)}: {escape(found.message)}")
-        err.print(f"  {found.hint}", markup=False)
+        err.print(Text.assemble((found.code, "bold"), f" {where}: {found.message}"))
+        err.print(f"  {found.hint}")
     if total > len(problems):
         err.print(f"... and {total - len(problems):,} more")
     err.print(f"{plural(total, 'problem')} that no waiver covers")

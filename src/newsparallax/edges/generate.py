@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..core.errors import CorpusError
 from ..core.manifest import make_manifest
 from ..core.problems import Problem, problem
 from ..core.render.card import fill_blocks, render_blocks
@@ -34,7 +35,11 @@ def generated_files(folder: CorpusFolder, tally: Tally) -> dict[Path, str]:
 
 
 def generate(folder: CorpusFolder, *, write: bool = True) -> list[Path]:
-    """The generated files that are not as they should be; written unless told otherwise."""
+    """The generated files that are not as they should be; written unless told otherwise.
+
+    Raises CorpusError for a card that cannot be filled and, where there is a card to count for, ExportError for an
+    export that cannot be read; then nothing is written.
+    """
     tally = Tally()
     if (folder.root / CARD).is_file():  # only the card shows counts
         for part in convert_corpus(folder):
@@ -44,8 +49,13 @@ def generate(folder: CorpusFolder, *, write: bool = True) -> list[Path]:
     for path, text in changed.items() if write else ():
         target = folder.root / path
         draft = target.with_name(f".{target.name}.new")
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(target)
+        try:
+            draft.write_bytes(text.encode())
+            draft.replace(target)
+        except OSError as error:
+            raise CorpusError(f"cannot be written: {error.strerror}", file=path.as_posix()) from None
+        finally:
+            draft.unlink(missing_ok=True)
     return list(changed)
 
 
@@ -58,6 +68,6 @@ def stale_files(folder: CorpusFolder, tally: Tally) -> Iterator[Problem]:
 
 def _fresh(path: Path, text: str) -> bool:
     try:
-        return path.read_text(encoding="utf-8") == text
-    except (OSError, UnicodeDecodeError):
+        return path.read_bytes() == text.encode()
+    except OSError:
         return False

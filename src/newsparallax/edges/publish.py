@@ -8,7 +8,9 @@ one is taken back by the next run.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +21,7 @@ from ..core.errors import UsageError
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
-MARK = "manifest.json"  # what a finished build holds, and what makes a folder ours to replace
+MARK = "manifest.json"  # lists what a finished build holds; a folder with more than that is not ours to replace
 
 
 @contextmanager
@@ -40,6 +42,7 @@ def new_folder(place: Path) -> Iterator[Path]:
         yield draft
         _sync(draft)
         _swap(draft, place)
+        _sync_one(place.parent)
     finally:
         shutil.rmtree(work, ignore_errors=True)
         if not place.exists():
@@ -47,9 +50,8 @@ def new_folder(place: Path) -> Iterator[Path]:
 
 
 def point(link: Path, target: Path) -> None:
-    """Let the symbolic link `link` point at its neighbour `target`, in one step."""
-    if link.exists() and not link.is_symlink():
-        return
+    """Let the symbolic link `link` point at its neighbour `target`, in one step. Raises UsageError as `refuse_real`."""
+    refuse_real(link)
     for left in link.parent.glob(f".{escape(link.name)}.new-*"):
         if _is_left(left):
             left.unlink(missing_ok=True)
@@ -58,15 +60,35 @@ def point(link: Path, target: Path) -> None:
     fresh.replace(link)
 
 
+def refuse_real(link: Path) -> None:
+    """Raise UsageError where something else than a symbolic link is in the link's place."""
+    if link.exists() and not link.is_symlink():
+        hint = "move it away, or name another folder with --out"
+        raise UsageError(f"{link} is no symbolic link, so it cannot point at the build; left as it is", hint=hint)
+
+
 def _refuse_foreign(place: Path) -> None:
+    if place.is_symlink():
+        hint = "name the folder itself, or a new one, with --out"
+        raise UsageError(f"{place} is a symbolic link; left as it is", hint=hint)
     if set("*?[") & set(str(place)):
         raise UsageError(f"`datasets` would take {place} for a pattern", hint="name a folder without *, ? and [")
     if place.is_dir():
-        if any(place.iterdir()) and not (place / MARK).is_file():
+        if any(place.iterdir()) and not _is_build(place):
             hint = "name a new folder, or an earlier build, with --out"
             raise UsageError(f"{place} holds files that are not a build of this program; left as it is", hint=hint)
     elif place.exists():
         raise UsageError(f"{place} is a file, expected a folder", hint="name a folder with --out")
+
+
+def _is_build(place: Path) -> bool:
+    """Whether a folder holds a build and nothing else, so that replacing it takes nothing of anybody's away."""
+    try:
+        manifest = json.loads((place / MARK).read_bytes())
+        listed = {MARK, *manifest["files"]} if manifest["content_digest"] else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return {path.relative_to(place).as_posix() for path in place.rglob("*") if not path.is_dir()} <= listed
 
 
 def _remove_empty(folders: list[Path]) -> None:
@@ -92,7 +114,7 @@ def _tidy(place: Path) -> None:
 def _is_left(path: Path) -> bool:
     """Whether the process whose number ends the path's name is no longer there."""
     process = path.name.rpartition("-")[2]
-    return not (process.isdigit() and _alive(int(process)))
+    return not (re.fullmatch("[0-9]{1,9}", process) and _alive(int(process)))
 
 
 def _alive(process: int) -> bool:
@@ -107,10 +129,19 @@ def _alive(process: int) -> bool:
 
 def _sync(folder: Path) -> None:
     """Let everything reach the disk before the folder gets its name."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
+    for path in (*folder.rglob("*"), folder):
+        _sync_one(path)
+
+
+def _sync_one(path: Path) -> None:
+    """A file's content, or the names in a folder."""
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _swap(draft: Path, place: Path) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from ..core import schema
 from ..core.context import Context
 from ..core.errors import NewsParallaxError
@@ -26,15 +28,30 @@ def read_back(folder: Path, context: Context, tally: Tally) -> None:
 
     datasets.disable_progress_bars()
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:  # beside the draft, so that no killed run leaves it
-        for config, struct in schema.configs(context.codebook).items():
-            if not any(rows for (name, _), rows in tally.rows.items() if name == config):
-                continue  # `datasets` cannot load a config without rows
-            loaded = datasets.load_dataset(str(folder), config, cache_dir=cache)
-            _compare(config, loaded, datasets.Features.from_dict(schema.features(struct)), tally)
-            if config in context.codebook.layers:
-                texts = datasets.load_dataset(str(folder), schema.ARTICLES, cache_dir=cache)
-                for split in loaded:
-                    _compare_quotes(config, split, texts[split], loaded[split])
+        try:
+            _load_all(folder, context, tally, cache)
+        except (NewsParallaxError, OSError):
+            raise
+        except Exception as error:  # `datasets` raises errors of many kinds
+            while error.__cause__ and isinstance(error.__cause__, Exception):
+                error = error.__cause__
+            message = f"`datasets` cannot load what was written: {error}"
+            raise NewsParallaxError(message.split("\n")[0], hint="is the disk full? nothing was changed") from None
+
+
+def _load_all(folder: Path, context: Context, tally: Tally, cache: str) -> None:
+    import datasets
+
+    for config, struct in schema.configs(context.codebook).items():
+        if not any(rows for (name, _), rows in tally.rows.items() if name == config):
+            continue  # `datasets` cannot load a config without rows
+        loaded = datasets.load_dataset(str(folder), config, cache_dir=cache)
+        pa.default_memory_pool().release_unused()
+        _compare(config, loaded, datasets.Features.from_dict(schema.features(struct)), tally)
+        if config in context.codebook.layers:
+            texts = datasets.load_dataset(str(folder), schema.ARTICLES, cache_dir=cache)
+            for split in loaded:
+                _compare_quotes(config, split, texts[split], loaded[split])
 
 
 def _compare(config: str, loaded: Any, features: Any, tally: Tally) -> None:
@@ -55,7 +72,9 @@ def _compare_quotes(config: str, split: str, articles: Any, spans: Any) -> None:
     key, text = None, ""
     for article_id, start, end, quote in _columns(spans, ("article_id", "start", "end", "quote")):
         while key != article_id:
-            key, text = next(texts)
+            key, text = next(texts, (None, ""))
+            if key is None:
+                raise NewsParallaxError(f"{article_id} has spans, but no text", file=config, place=split)
         if text[start:end] != quote:
             raise NewsParallaxError(f"{article_id} {start}..{end} is not {quote!r}", file=config, place=split)
 

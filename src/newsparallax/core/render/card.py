@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from .. import schema
@@ -11,6 +11,7 @@ from ..codebook import Attribute, Codebook, Layer
 from ..context import Context
 from ..errors import CorpusError
 from ..registry import Article
+from .markdown import table
 
 _BLOCK = re.compile(r"(<!-- begin generated: ([\w-]+) -->\n)(.*?)(<!-- end generated: \2 -->)", re.DOTALL)
 _MARKER = re.compile(r"<!-- (?:begin|end) generated: .*? -->")
@@ -127,7 +128,7 @@ def _counts(manifest: dict[str, Any]) -> Iterator[str]:
     if tokens.get("spans"):
         rows.append(("gold spans of the token layer", tokens["spans"]))
         rows += [(f"of these, {_bio(key)}", number) for key, number in tokens.items() if key != "spans"]
-    yield from _table(("what", "how many:"), ((words, f"{number:,}") for words, number in rows))
+    yield from table(("what", "how many:"), ((words, f"{number:,}") for words, number in rows))
 
 
 def _bio(key: str) -> str:
@@ -139,7 +140,7 @@ def _annotators(context: Context, manifest: dict[str, Any]) -> Iterator[str]:
     if context.annotators:
         by = manifest["counts"]["annotations_by"]
         yield ""
-        yield from _table(
+        yield from table(
             ("pseudonym", "kind", "role", "annotations:", "what they were given"),
             ((name, who.kind, who.role, f"{by.get(name, 0):,}", who.given) for name, who in context.annotators.items()),
         )
@@ -166,7 +167,7 @@ def _layers(codebook: Codebook, manifest: dict[str, Any]) -> Iterator[str]:
         yield from (f"### `{name}`: {layer.question or layer.title}".rstrip(": "), "")
         counted = manifest["labels"][name]
         labels = ((label, f"{counted[label]:,}", value.definition) for label, value in layer.labels.items())
-        yield from (*_table(("label", "gold spans:", "meaning"), labels), "")
+        yield from (*table(("label", "gold spans:", "meaning"), labels), "")
         yield from _parts(layer)
     for name, document in codebook.document.items():
         values = f": {', '.join(document.values)}" if document.values else ""
@@ -180,14 +181,14 @@ def _parts(layer: Layer) -> Iterator[str]:
         to = " or ".join(f"`{target}`" for target in relation.to)
         columns.append((f"`{key}`", f"{'arrow' if relation.max == 1 else 'arrows'} to {to}", relation.question))
     if columns:
-        yield from (*_table(("column", "holds", "question"), columns), "")
+        yield from (*table(("column", "holds", "question"), columns), "")
     values = [
         (f"`{key}`", name, value.definition)
         for key, attribute in layer.attributes.items()
         for name, value in attribute.values.items()
     ]
     if values:
-        yield from (*_table(("column", "value", "meaning"), values), "")
+        yield from (*table(("column", "value", "meaning"), values), "")
 
 
 def _kind(attribute: Attribute) -> str:
@@ -209,7 +210,7 @@ def _configs(codebook: Codebook, manifest: dict[str, Any]) -> Iterator[str]:
         (f"`{config}`", f"{sum(splits.values()):,}", own.get(config, f"a gold span of the layer `{config}`"))
         for config, splits in manifest["rows"].items()
     )
-    yield from _table(("config", "rows:", "one row is"), rows)
+    yield from table(("config", "rows:", "one row is"), rows)
     yield from ("", "Columns of every span config, beside those of its layer (below):", "")
     yield from _columns({**schema.PLACE, **schema.MADE_BY, **schema.REPAIRED})
     yield from ("", "An arrow (a relation of a span) is a record of the span that it points to:", "")
@@ -224,7 +225,7 @@ def _configs(codebook: Codebook, manifest: dict[str, Any]) -> Iterator[str]:
 
 def _columns(fields: dict[str, schema.Type], codebook: Codebook | None = None) -> Iterator[str]:
     rows = ((f"`{column}`", _type(type_), _meaning(column, codebook)) for column, type_ in fields.items())
-    yield from _table(("column", "type", "holds"), rows)
+    yield from table(("column", "type", "holds"), rows)
 
 
 def _meaning(column: str, codebook: Codebook | None) -> str:
@@ -245,7 +246,7 @@ def _type(type_: schema.Type) -> str:
 
 def _splits(manifest: dict[str, Any]) -> Iterator[str]:
     rows = ((split, f"{number:,}") for split, number in manifest["rows"][schema.ARTICLES].items())
-    yield from _table(("split", "articles:"), rows)
+    yield from table(("split", "articles:"), rows)
 
 
 def _articles(context: Context, manifest: dict[str, Any]) -> Iterator[str]:
@@ -259,14 +260,14 @@ def _articles(context: Context, manifest: dict[str, Any]) -> Iterator[str]:
         return
     yield ""
     fields = ("event", "outlet", "agency", "date", "language", "machine_translated", "rights_holder", "redistribute")
-    yield from _table(
+    yield from table(
         ("article", *(field.replace("_", " ") for field in fields)),
         ((f"`{key}`", *(_known(article, field) for field in fields)) for key, article in articles.items()),
     )
     inferred = [(f"`{key}`", name, reason) for key, article in articles.items() for name, reason in article.inferred.items()]  # fmt: skip  # noqa: E501
     if inferred:
         yield from ("", "What the files do not state, and why it is taken to be so:", "")
-        yield from _table(("article", "field", "reason"), inferred)
+        yield from table(("article", "field", "reason"), inferred)
 
 
 def _known(article: Article, name: str) -> str:
@@ -279,16 +280,3 @@ def _known(article: Article, name: str) -> str:
 
 def _number(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    """A Markdown table; a heading that ends in a colon stands over a column of numbers."""
-    names = list(head)
-    yield f"| {' | '.join(name.rstrip(':') for name in names)} |"
-    yield f"|{'|'.join('---:' if name.endswith(':') else '---' for name in names)}|"
-    for row in rows:
-        yield f"| {' | '.join(map(_cell, row))} |"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

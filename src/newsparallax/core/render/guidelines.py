@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..codebook import Attribute, Codebook, Example, Field, Layer, NearMiss, Rule, Value
+from ..codebook import (
+    LEVELS,
+    Attribute,
+    Codebook,
+    Example,
+    Field,
+    Layer,
+    NearMiss,
+    RequiredWhen,
+    Rule,
+    Value,
+    ValueKind,
+)
 from ..registry import Entity
+from .markdown import table
 
 MARK = "<!-- made from codebook.toml and entities.toml by scripts/generate.py; do not edit -->"
+# What is to be given in a field.
+KINDS: dict[ValueKind, tuple[str, ...]] = {
+    "choice": (),
+    "text": ("Free text.",),
+    "ref": ("An id of the list of entities below.",),
+    "taxonomy": (
+        f"Choose from the tree, as far down as the text allows; `{LEVELS.strip()}` stands between its levels.",
+    ),
+    "rating": ("A number of stars, from 1 up.",),
+    "number": ("A number, in digits.",),
+}
 
 
 def render_guidelines(codebook: Codebook, entities: dict[str, Entity]) -> str:
@@ -37,7 +61,9 @@ def _layer(number: int, name: str, layer: Layer) -> Iterator[str]:
         yield from ("### Arrows", "")
         for key, relation in layer.relations.items():
             to = " or ".join(f"*{target}*" for target in relation.to)
-            yield f"- `{key}` -> {to} ({_arity(relation.min, relation.max)}). {relation.question}"
+            told = [f"- `{key}` -> {to} ({_arity(relation.min, relation.max)}).", relation.question]
+            told += [_when(relation.required_when)] if relation.required_when else []
+            yield " ".join(filter(None, told))
         yield ""
 
 
@@ -57,26 +83,33 @@ def _conditions(field: Field) -> Iterator[str]:
         if field.required_for:
             yield f"Required for {_listed(field.required_for)}."
         if field.required_when:
-            when = field.required_when
-            yield f"Required where `{when.attribute}` is {_listed(when.values)}."
+            yield _when(field.required_when)
     if field.required:
         yield "Required."
-    if field.kind == "text":
-        yield "Free text."
-    if field.kind == "ref":
-        yield "An id of the list of entities below."
+    yield from KINDS[field.kind]
+    if field.many:
+        yield "Several may be given."
+
+
+def _when(when: RequiredWhen) -> str:
+    return f"Required where `{when.attribute}` is {_listed(when.values)}."
 
 
 def _values(values: Mapping[str, Value], what: str, hotkeys: dict[str, str | None]) -> Iterator[str]:
     if not values:
         return
-    keys = any(hotkeys.values())
-    yield f"| {what} |{' key |' if keys else ''} meaning | like this | not like this |"
-    yield f"|---|{'---|' if keys else ''}---|---|---|"
-    for key, value in values.items():
-        hotkey = f" {hotkeys.get(key) or ''} |" if keys else ""
-        yield f"| **{key}** |{hotkey} {value.definition} | {_shown(value.example)} | {_missed(value.near_miss)} |"
-    yield ""
+    keys = ["key"] if any(hotkeys.values()) else []
+    rows = (
+        (
+            f"**{key}**",
+            *(hotkeys.get(key) or "" for _ in keys),
+            value.definition,
+            _shown(value.example),
+            _missed(value.near_miss),
+        )
+        for key, value in values.items()
+    )
+    yield from (*table((what, *keys, "meaning", "like this", "not like this"), rows), "")
 
 
 def _shown(example: Example | None) -> str:
@@ -93,7 +126,7 @@ def _missed(near_miss: NearMiss | None) -> str:
 def _in_context(text: str, span: str) -> str:
     """The example with its span in bold, as it would be marked on the page."""
     before, _, after = text.partition(span)
-    return f"{before}**[{span}]**{after}".replace("|", "\\|").replace("\n", " ")
+    return f"{before}**[{span}]**{after}"
 
 
 def _rules(rules: list[Rule]) -> Iterator[str]:
@@ -104,16 +137,13 @@ def _rules(rules: list[Rule]) -> Iterator[str]:
 
 
 def _entities(entities: dict[str, Entity]) -> Iterator[str]:
-    yield from (
-        "## The list of entities",
-        "",
-        "| id | type | who or what | names, with the sort of name |",
-        "|---|---|---|---|",
-    )
-    for key, entity in entities.items():
-        names = ", ".join(f"{name} ({sort})" if sort else name for name, sort in entity.names.items())
-        yield f"| `{key}` | {entity.type} | {entity.description} | {names} |"
-    yield ""
+    rows = ((f"`{key}`", entity.type, entity.description, _names(entity)) for key, entity in entities.items())
+    yield from ("## The list of entities", "")
+    yield from (*table(("id", "type", "who or what", "names, with the sort of name"), rows), "")
+
+
+def _names(entity: Entity) -> str:
+    return ", ".join(f"{name} ({sort})" if sort else name for name, sort in entity.names.items())
 
 
 def _arity(low: int, high: int | None) -> str:

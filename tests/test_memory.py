@@ -1,0 +1,43 @@
+"""Memory does not grow with the input: what is held are buffers of a bounded size and the places of the tasks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from generate_corpus import make_tasks, write_corpus
+
+GROWTH_MB = 90  # row groups that wait, and those that are read back; a run that kept its input would need 200 and more
+MEASURE = """
+import json, resource, sys
+from pathlib import Path
+from newsparallax.edges.build import build
+from newsparallax.edges.folder import open_corpus
+made = build(open_corpus(Path(sys.argv[1])), Path(sys.argv[2]))
+unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # of ru_maxrss: bytes there, kilobytes elsewhere
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+print(json.dumps([peak, made.manifest["counts"]["results_in"]]))
+"""
+
+
+def peak(folder: Path, tasks: int, name: str) -> tuple[float, int]:
+    """Peak resident memory of a build in MB, and the number of its result items."""
+    corpus = write_corpus(folder, make_tasks(tasks, seed=1, regions=20, hard=False, annotators=1), name=name)
+    command = [sys.executable, "-c", MEASURE, str(corpus), str(folder / "dataset")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    megabytes, items = json.loads(done.stdout)
+    return megabytes, items
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "tasks"), [("export.json", 1000), ("export.jsonl", 500)])
+def test_eight_times_the_input_does_not_need_eight_times_the_memory(name, tasks, tmp_path):
+    small, few = peak(tmp_path / "small", tasks, name)
+    large, many = peak(tmp_path / "large", 8 * tasks, name)
+    print(f"{few:,} items: {small:.0f} MB; {many:,} items: {large:.0f} MB")  # noqa: T201 - shown with -s
+    assert many > 7 * few
+    assert large - small < GROWTH_MB

@@ -1,0 +1,374 @@
+"""A build appears whole or not at all, whatever happens to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+
+from generate_corpus import make_tasks, write_corpus
+from newsparallax.core.errors import ExportError, UsageError
+from newsparallax.edges import publish
+from newsparallax.edges.build import Built, build
+from newsparallax.edges.folder import open_corpus
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "build.py"
+CONFIGS = ("articles", "names", "frames", "loaded", "tokens", "votes")
+SEED = 20240121
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return write_corpus(tmp_path / "corpus", make_tasks(24, seed=1))
+
+
+def start(corpus: Path, *options: Any, **rest: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, SCRIPT, "--corpus", corpus, "--lenient", *options]
+    return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **rest)
+
+
+def make(corpus: Path, out: Path | None = None) -> Built:
+    """Build in this process, which is faster."""
+    return build(open_corpus(corpus), out)
+
+
+def run(corpus: Path, *options: Any, **rest: Any) -> subprocess.CompletedProcess[str]:
+    process = start(corpus, *options, **rest)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def stopped(done: subprocess.CompletedProcess[str]) -> str:
+    """The one message of a run that could not go on."""
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("error: ") == 1
+    return done.stderr
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def check_whole(folder: Path, *, load: bool = True) -> dict[str, Any]:
+    """The folder's manifest, after comparing every file with it and loading every config."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    found = snapshot(folder)
+    found.pop("manifest.json")
+    assert found == {name: file["sha256"] for name, file in manifest["files"].items()}
+    for config in CONFIGS if load else ():
+        loaded = datasets.load_dataset(str(folder), config, streaming=True)
+        rows = {split: sum(1 for _ in part) for split, part in loaded.items()}
+        assert rows == {split: count for split, count in manifest["rows"][config].items() if count}
+    return manifest
+
+
+def only(parent: Path, *names: str) -> None:
+    """Nothing else lies in the folder, hidden or not."""
+    assert sorted(path.name for path in parent.iterdir()) == sorted(names)
+
+
+# ------------------------------------------------------------------------------------------------- killed at any moment
+
+
+def moments(count: int, whole: float) -> list[float]:
+    """Delays in seconds: spread evenly over the run with some chance, a third of them at its end, where it swaps."""
+    chance = random.Random(SEED)
+    early = count - count // 3
+    spread = [whole * (number + chance.random()) / early for number in range(early)]
+    late = [whole * (0.93 + 0.1 * chance.random()) for _ in range(count - early)]
+    return spread + late
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_any_moment(kills, corpus, tmp_path):
+    place = tmp_path / "out" / "dataset"
+    began = time.monotonic()
+    assert run(corpus, "--out", place).returncode == 0
+    whole = time.monotonic() - began
+    digests = [check_whole(place)["content_digest"]]
+    killed = 0
+    for number, delay in enumerate(moments(kills, whole), 1):
+        write_corpus(corpus, make_tasks(24 + number % 2, seed=1))  # so that the next build differs from the last
+        process = start(corpus, "--out", place, start_new_session=True)
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        digests.append(check_whole(place, load=number % 4 == 0)["content_digest"])
+    assert killed >= kills // 2
+    assert len(set(digests)) <= 2
+    made = make(write_corpus(corpus, make_tasks(24, seed=1)), place)
+    assert check_whole(place) == made.manifest
+    assert made.manifest["content_digest"] == digests[0]
+    only(place.parent, "dataset")
+
+
+DIE = """
+import os, pathlib, signal, sys
+from newsparallax.edges import build, folder, publish, readback
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+STEPS = {
+    "before-anything-is-written": "build.convert_corpus = die",
+    "before-the-card": "build.write_card = die",
+    "before-reading-back": "build.read_back = die",
+    "while-reading-back": "readback._compare_quotes = die",
+    "before-the-disk-has-it": "publish._sync = die",
+    "before-the-exchange": "publish._exchange = die",
+    "after-the-exchange": "real = publish._exchange; publish._exchange = lambda *places: (real(*places), die())",
+    "before-the-link": "build.point = die",
+    "before-the-link-has-its-name": "pathlib.Path.replace = die",
+}
+FAST = ("while-reading-back", "before-the-exchange", "after-the-exchange", "before-the-link-has-its-name")
+
+
+def killed_at(corpus: Path, change: str, *out: Path) -> None:
+    """Run the build in a process that kills itself, by a change to the code, at a certain step."""
+    go = "build.build(folder.open_corpus(pathlib.Path(sys.argv[1])), *map(pathlib.Path, sys.argv[2:]))"
+    command = [sys.executable, "-c", f"{DIE}\n{change}\n{go}", *map(str, (corpus, *out))]
+    temporary = corpus.parent / "tmp"
+    temporary.mkdir()
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(temporary)})
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    only(temporary)  # what a killed run leaves lies where the next one looks
+
+
+@pytest.mark.parametrize("step", [s if s in FAST else pytest.param(s, marks=pytest.mark.slow) for s in STEPS])
+def test_killed_at_each_step(step, corpus):
+    """Each step where a previous build might be lost, on the way to the default place with its link."""
+    builds = corpus / "build"
+    before = make(corpus).manifest
+    write_corpus(corpus, make_tasks(25, seed=1))
+    killed_at(corpus, STEPS[step])
+    after = check_whole(builds / "0.3.0", load=False)
+    swapped = step in ("after-the-exchange", "before-the-link", "before-the-link-has-its-name")
+    assert (after["content_digest"] != before["content_digest"]) == swapped
+    assert (builds / "latest").resolve() == builds / "0.3.0"
+    assert check_whole(make(corpus).place) == check_whole(builds / "latest", load=False)
+    only(builds, "0.3.0", "latest")
+
+
+def test_killed_between_two_renames(corpus, tmp_path):
+    """Where folders cannot be exchanged in one step, the next run takes an interrupted exchange back."""
+    place = tmp_path / "out" / "dataset"
+    make(corpus, place)
+    before = snapshot(place)
+    change = """
+publish._exchange = lambda *_: False
+rename = pathlib.Path.rename
+pathlib.Path.rename = lambda self, target: rename(self, target) if self.name == "dataset" else die()
+"""
+    killed_at(corpus, change, place)
+    assert not place.exists()
+    export = corpus / "annotations/exports/export.json"
+    export.write_text(export.read_text(encoding="utf-8")[:-20], encoding="utf-8")
+    with pytest.raises(ExportError, match="ends in the middle"):
+        make(corpus, place)
+    assert snapshot(place) == before
+    only(place.parent, "dataset")
+
+
+# ---------------------------------------------------------------------------------------------- what cannot be written
+
+
+def limit_file_size(limit: int) -> Any:
+    def limit_now() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return limit_now
+
+
+@pytest.mark.parametrize("limit", [pytest.param(2_000, marks=pytest.mark.slow), 14_000, 60_000])
+def test_a_disk_that_takes_no_more(limit, corpus, tmp_path):
+    """At the list of problems, at a Parquet file, and when reading back makes its own copy."""
+    place = tmp_path / "out" / "dataset"
+    make(corpus, place)
+    before = snapshot(place)
+    done = run(corpus, "--out", place, preexec_fn=limit_file_size(limit))
+    assert "too large" in stopped(done) or "No space" in done.stderr
+    assert snapshot(place) == before
+    only(place.parent, "dataset")
+
+
+def test_an_out_that_cannot_be_written(corpus, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    done = stopped(run(corpus, "--out", tmp_path / "file" / "dataset"))
+    assert str(tmp_path / "file") in done
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_an_out_without_permission(corpus, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    if os.access(locked, os.W_OK):  # the superuser may write everywhere, but nobody into a sealed system folder
+        locked = Path("/proc/self")
+    stopped(run(corpus, "--out", locked / "dataset"))
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "folder-with-link"])
+def test_foreign_files_are_left_alone(kind, corpus, tmp_path):
+    place = tmp_path / "out" / "dataset"
+    if kind == "file":
+        place.parent.mkdir()
+        place.write_text("mine")
+    else:
+        (place / "articles").mkdir(parents=True)
+        (place / "articles" / "train-00000.parquet").write_bytes(b"mine")
+    if kind == "folder-with-link":
+        (place / "link").symlink_to(tmp_path)
+    before = snapshot(place.parent)
+    if kind == "folder":
+        assert f"{place} holds files that are not a build" in stopped(run(corpus, "--out", place))
+    else:
+        with pytest.raises(UsageError, match="--out"):
+            make(corpus, place)
+    assert snapshot(place.parent) == before
+    only(place.parent, "dataset")
+
+
+def test_an_empty_folder_is_taken(corpus, tmp_path):
+    place = tmp_path / "dataset"
+    place.mkdir()
+    make(corpus, place)
+    check_whole(place)
+
+
+# ------------------------------------------------------------------------------------------------------ several at once
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_two_builds_at_once(there, corpus, tmp_path):
+    """Both end, and what stands is one of the two, whole."""
+    place = tmp_path / "out" / "dataset"
+    if there:
+        make(corpus, place)
+    other = write_corpus(tmp_path / "other", make_tasks(30, seed=2))
+    both = [start(folder, "--out", place) for folder in (corpus, other)]
+    for process in both:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    manifest = check_whole(place)
+    assert manifest["counts"]["articles"] in (24, 30)
+    make(corpus, place)
+    only(place.parent, "dataset")
+
+
+def test_two_first_builds_in_the_same_instant(tmp_path, monkeypatch):
+    """Neither finds a folder when it looks, and the second finds one when it renames."""
+    place = tmp_path / "dataset"
+    (place / "old").mkdir(parents=True)
+    draft = tmp_path / ".dataset.partial-1"
+    (draft / "new").mkdir(parents=True)
+    looks = iter([False])
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda self: next(looks, True) if self == place else exists(self))
+    publish._swap(draft, place)
+    assert (place / "new").is_dir()
+
+
+def test_latest_points_at_the_newest(corpus):
+    builds = corpus / "build"
+    for version in ("0.3.0", "0.4.0", "0.3.1"):
+        registry = corpus / "annotations/corpus.toml"
+        lines = registry.read_text(encoding="utf-8").splitlines()
+        lines[1] = f'version = "{version}"'
+        registry.write_text("\n".join(lines), encoding="utf-8")
+        make(corpus)
+        assert (builds / "latest").is_symlink()
+        assert (builds / "latest").readlink() == Path(version)
+        assert check_whole(builds / "latest", load=False)["version"] == version
+    only(builds, "0.3.0", "0.3.1", "0.4.0", "latest")
+    shutil.move(builds, corpus / "moved")  # the link goes by name, so that the folder can be moved as a whole
+    check_whole(corpus / "moved" / "latest")
+
+
+def test_a_latest_that_is_no_link_is_left_alone(corpus):
+    (corpus / "build" / "latest").mkdir(parents=True)
+    (corpus / "build" / "latest" / "mine").write_text("mine")
+    with pytest.raises(UsageError, match="latest is no symbolic link"):
+        make(corpus)
+    assert snapshot(corpus / "build" / "latest") == {"mine": hashlib.sha256(b"mine").hexdigest()}
+    only(corpus / "build", "latest")  # told before anything is built
+
+
+def test_a_link_as_the_place_is_refused(tmp_path):
+    (tmp_path / "0.1.0").mkdir()
+    (tmp_path / "latest").symlink_to("0.1.0")
+    with pytest.raises(UsageError, match="is a symbolic link"), publish.new_folder(tmp_path / "latest"):
+        pass
+    assert (tmp_path / "latest").is_symlink()
+    only(tmp_path, "0.1.0", "latest")
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "²", "x"])
+def test_a_leftover_with_a_number_that_no_process_has_is_removed(number, tmp_path):
+    (tmp_path / f".dataset.partial-{number[:200]}").mkdir()
+    assert publish._is_left(tmp_path / f".dataset.partial-{number}")
+    with publish.new_folder(tmp_path / "dataset"):
+        pass
+    only(tmp_path, "dataset")
+
+
+def test_files_and_folders_are_synced(tmp_path, monkeypatch):
+    """The names in a folder reach the disk only with the folder itself."""
+    synced = []
+    monkeypatch.setattr(publish.os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    with publish.new_folder(tmp_path / "dataset") as draft:
+        (draft / "config").mkdir()
+        (draft / "config" / "file").write_text("a")
+    place = tmp_path / "dataset"
+    assert {path.stat().st_ino for path in (tmp_path, place, place / "config", place / "config/file")} == set(synced)
+
+
+# -------------------------------------------------------------------------------------------------- unreadable exports
+
+BROKEN = {
+    "empty": b"",
+    "truncated": b'[{"id": 1, "data": {"text": "a"}, "annotations": [',
+    "csv": b"id,text,label\n1,a,PER\n",
+    "utf16": '[{"data": {}}]'.encode("utf-16"),
+    "latin1": '[{"data": {"text": "é"}, "annotations": []}]'.encode("latin-1"),
+    "min": b'[{"id": 1, "text": "a", "label": [], "annotator": 1, "annotation_id": 2}]',
+    "broken-line": b'{"data": {"text": "a"}, "annotations": []}\n{"data": \n{"data": {}}\n',
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("there", [True, False])
+def test_an_export_that_cannot_be_read(name, there, corpus, tmp_path):
+    place = tmp_path / "out" / "dataset"
+    if there:
+        (place / "articles").mkdir(parents=True)
+        (place / "manifest.json").write_text("{}")
+    before = snapshot(place) if there else None
+    (corpus / "annotations/exports" / f"z-{name}.json").write_bytes(BROKEN[name])
+    if name == "truncated":
+        assert f"z-{name}.json" in stopped(run(corpus, "--out", place))
+    else:
+        with pytest.raises(ExportError, match=f"^z-{name}.json: "):
+            make(corpus, place)
+    if there:
+        assert snapshot(place) == before
+        only(place.parent, "dataset")
+    else:
+        assert not place.exists()
+        assert not place.parent.exists() or not any(place.parent.iterdir())
