@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from generate_corpus import make_tasks, write_corpus, write_export
+from newsparallax.core import exports
 from newsparallax.core.errors import NewsParallaxError
 from newsparallax.edges import parquet
 from newsparallax.edges.build import build
@@ -119,9 +120,13 @@ def test_how_tasks_lie_in_files_does_not_matter(arrange, tasks, built, tmp_path)
     assert (again / "README.md").read_bytes() == (built / "README.md").read_bytes()
 
 
-@pytest.mark.parametrize("group_bytes", [parquet.ROW_GROUP_BYTES, 60_000])
+@pytest.mark.parametrize("group_bytes", [pytest.param(parquet.ROW_GROUP_BYTES, marks=pytest.mark.slow), 60_000])
 def test_workers_do_not_matter(group_bytes, corpus, tmp_path, monkeypatch):
-    """Small row groups and files show whether their borders depend on who converted the rows."""
+    """Small row groups and files show whether their borders depend on who converted the rows.
+
+    The export counts as a large one, of which only the places of tasks are kept.
+    """
+    monkeypatch.setattr(exports, "LARGE", 1000)
     monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", group_bytes)
     monkeypatch.setattr(parquet, "FILE_BYTES", group_bytes // 2)
     places = [build(open_corpus(corpus), tmp_path / str(workers), workers).place for workers in (1, 3)]

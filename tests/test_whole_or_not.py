@@ -137,7 +137,7 @@ STEPS = {
     "before-the-link": "build.point = die",
     "before-the-link-has-its-name": "pathlib.Path.replace = die",
 }
-FAST = ("while-reading-back", "before-the-exchange", "after-the-exchange", "before-the-link-has-its-name")
+FAST = ("while-reading-back", "after-the-exchange")
 
 
 def killed_at(corpus: Path, change: str, *out: Path) -> None:
@@ -255,7 +255,7 @@ def test_an_empty_folder_is_taken(corpus, tmp_path):
 # ------------------------------------------------------------------------------------------------------ several at once
 
 
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("there", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_two_builds_at_once(there, corpus, tmp_path):
     """Both end, and what stands is one of the two, whole."""
     place = tmp_path / "out" / "dataset"
@@ -352,13 +352,19 @@ BROKEN = {
 }
 
 
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """A build from before the exports broke."""
+    base = tmp_path_factory.mktemp("earlier")
+    return make(write_corpus(base / "corpus", make_tasks(3)), base / "dataset").place
+
+
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.parametrize("there", [True, False])
-def test_an_export_that_cannot_be_read(name, there, corpus, tmp_path):
+def test_an_export_that_cannot_be_read(name, there, corpus, earlier, tmp_path):
     place = tmp_path / "out" / "dataset"
     if there:
-        (place / "articles").mkdir(parents=True)
-        (place / "manifest.json").write_text("{}")
+        shutil.copytree(earlier, place)
     before = snapshot(place) if there else None
     (corpus / "annotations/exports" / f"z-{name}.json").write_bytes(BROKEN[name])
     if name == "truncated":
