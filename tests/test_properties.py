@@ -208,7 +208,7 @@ def test_offsets_without_a_quote_are_never_moved(context, profile):
 # --------------------------------------------------------------------------------------------- rows, Parquet, loading
 
 
-@examples(25, 80)
+@examples(12, 80)
 def test_rows_survive_parquet(context, tmp_path, profile):
     @profile
     @given(marked_texts(), st.integers(0, 10_000))
