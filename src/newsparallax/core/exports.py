@@ -41,16 +41,15 @@ _WRAPPER_KEY = re.compile(rb'"(?:projects|tasks)"')
 class ExportFolder:
     """The export files of a corpus, in order of their names; tasks are reached by file and position."""
 
-    def __init__(self, root: Path, files: list[Path] | None = None):
+    def __init__(self, root: Path):
         self.root = root
-        self.files = sorted(export_files(root) if files is None else files, key=lambda path: path.as_posix())
+        self.files = sorted(export_files(root), key=lambda path: path.as_posix())
         self._large: dict[int, Sequence[memoryview]] = {}
         self._small = lru_cache(maxsize=64)(self._split)
 
     def name(self, number: int) -> str:
         """The file's name as messages and records call it: relative to the folder, with forward slashes."""
-        path = self.files[number]
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+        return self.files[number].relative_to(self.root).as_posix()
 
     def tasks(self, number: int) -> Sequence[memoryview]:
         """The raw JSON of each task of a file. Raises ExportError naming file, place and what was expected."""

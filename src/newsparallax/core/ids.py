@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -48,11 +49,8 @@ def split_of(event_id: str, policy: dict[str, int]) -> str:
     """The split of an event: shares of `policy` (split -> weight) by the event's hash, so no event is divided."""
     total = sum(policy.values())
     position = int.from_bytes(hashlib.sha256(event_id.encode()).digest()[:8]) * total >> 64
-    for split, weight in policy.items():
-        position -= weight
-        if position < 0:
-            return split
-    return next(reversed(policy))
+    ends = accumulate(policy.values())
+    return next(split for split, end in zip(policy, ends, strict=True) if position < end)
 
 
 def rows_digest(config: str, split: str, rows: list[dict[str, Any]]) -> int:

@@ -127,7 +127,7 @@ def _inferred(scan: Scan) -> list[Control]:
 
 def _add_layers(proposal: Proposal, controls: list[Control]) -> dict[str, tuple[str, Control]]:
     """The layers; the answer maps a span control to its layer's name."""
-    reserved = schema.reserved_columns(proposal.codebook)
+    reserved = schema.reserved_columns()
     name_for = _namer(reserved["config"] | reserved["article"], "layer")
     hotkeys: set[str] = set()
     layers: dict[str, tuple[str, Control]] = {}
@@ -152,7 +152,7 @@ def _add_layers(proposal: Proposal, controls: list[Control]) -> dict[str, tuple[
 def _add_fields(proposal: Proposal, controls: list[Control], layers: dict[str, tuple[str, Control]]) -> None:
     """Attributes of layers, and document layers."""
     codebook = proposal.codebook
-    reserved = schema.reserved_columns(codebook)
+    reserved = schema.reserved_columns()
     document_name = _namer(reserved["config"] | reserved["article"] | codebook.layers.keys(), "value")
     namers = {name: _namer(reserved["span"], "value") for name, _ in layers.values()}
     for control in controls:
@@ -203,7 +203,7 @@ def _add_relations(
     for label, source, target in sorted(scan.arrows):
         if source in layers and target in layers and (not label or configured is None):
             targets.setdefault((label, layers[source][0]), set()).add(layers[target][0])
-    reserved = schema.reserved_columns(proposal.codebook)["span"]
+    reserved = schema.reserved_columns()["span"]
     for name, layer in proposal.codebook.layers.items():
         name_for = _namer(reserved | layer.attributes.keys(), "relation")
         # Arrows without a label last, so that a relation of that name keeps it.

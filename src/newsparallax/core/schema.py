@@ -134,7 +134,7 @@ def tag_names(layer: Layer) -> tuple[str, ...]:
     return ("O", *(f"{part}-{label}" for label in layer.labels for part in "BI"))
 
 
-def reserved_columns(codebook: Codebook) -> dict[str, set[str]]:
+def reserved_columns() -> dict[str, set[str]]:
     """Column names that attributes, relations, layers and document layers must not take, by where they would clash."""
     return {
         "span": {*PLACE, *MADE_BY, *REPAIRED, "label", "labels"},

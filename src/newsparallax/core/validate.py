@@ -71,7 +71,7 @@ def validate_annotators(annotators: dict[str, Annotator], *, file: str = "annota
 
 
 def _names(codebook: Codebook) -> Found:
-    reserved = schema.reserved_columns(codebook)
+    reserved = schema.reserved_columns()
     for name, layer in codebook.layers.items():
         if not _NAME.fullmatch(name):
             message = f"a layer's name begins with a letter and holds letters, digits, _ and -, found {name!r}"
