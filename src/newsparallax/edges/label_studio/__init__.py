@@ -1,0 +1,1 @@
+"""Label Studio: a server of our own, tasks out, annotations back."""
