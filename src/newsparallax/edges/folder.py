@@ -15,6 +15,8 @@ from ..core.codebook import Codebook
 from ..core.context import Context
 from ..core.errors import CorpusError, UsageError
 from ..core.exports import SUFFIXES, ExportFolder, ignored_files
+from ..core.ids import text_digest
+from ..core.lexicon import Lexicon, validate_lexicon
 from ..core.problems import Problem, problem
 from ..core.registry import Annotator, Article, Corpus, Entity, Waiver, Waivers
 from ..core.toml import read_toml
@@ -34,6 +36,7 @@ class CorpusFolder:
     root: Path
     context: Context
     waivers: list[Waiver]
+    lexicon: Lexicon | None = None
 
     @property
     def annotations(self) -> Path:
@@ -44,6 +47,12 @@ class CorpusFolder:
     def exports(self) -> ExportFolder:
         """The export files."""
         return ExportFolder(self.annotations / "exports")
+
+    @cached_property
+    def text_ids(self) -> dict[str, str]:
+        """SHA-256 of a seed's text -> the article's id."""
+        texts = ((key, self.read_text(f"seeds/{article.file}")) for key, article in self.context.articles.items())
+        return {text_digest(text): key for key, text in texts if text is not None}
 
     def read_text(self, name: str) -> str | None:
         """A text file of the folder, verbatim; None if it is not there or not UTF-8 (which `check_seeds` reports)."""
@@ -112,7 +121,17 @@ def open_corpus(root: Path | None) -> CorpusFolder:
     path = annotations / "waivers.toml"
     waivers = read_toml(path, Waivers).waivers if path.is_file() else []
     validate_waivers(waivers)
-    return CorpusFolder(folder, Context(corpus, codebook, entities, annotators, articles), waivers)
+    lexicon = _lexicon(annotations / "lexicon.toml", codebook, entities)
+    return CorpusFolder(folder, Context(corpus, codebook, entities, annotators, articles), waivers, lexicon)
+
+
+def _lexicon(path: Path, codebook: Codebook, entities: dict[str, Entity]) -> Lexicon | None:
+    """The lexicon, if the corpus has one."""
+    if not path.is_file():
+        return None
+    lexicon = read_toml(path, Lexicon)
+    validate_lexicon(lexicon, codebook, entities)
+    return lexicon
 
 
 def _articles(folder: Path, corpus: Corpus) -> dict[str, Article]:
