@@ -64,6 +64,15 @@ def index_tasks(context: Context, exports: ExportFolder, text_ids: dict[str, str
     return [Unit(article_id, tuple(places[article_id])) for article_id in sorted(places)]
 
 
+def article_of(context: Context, task: dict[str, Any], text_ids: dict[str, str]) -> str:
+    """The id of the article that a single task is about; of one that says nothing, the task's own id."""
+    head = _Head(task["id"], task["data"])
+    named = _named(context, head, text_ids)
+    if named is None and context.corpus.articles.id_from == "data":
+        return f"task-{_content(context, head, memoryview(b'')).hex()}"
+    return str(task["id"]) if named is None else named
+
+
 def unit_tasks(exports: ExportFolder, unit: Unit) -> list[RawTask]:
     """The tasks of an article, read."""
     return [RawTask(exports.name(file), exports.tasks(file)[position]) for file, position in unit.tasks]

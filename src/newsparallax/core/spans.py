@@ -107,13 +107,18 @@ class Ledger:
         self._raw = raw
         self._items: list[Any] | None = None
 
+    def items(self) -> list[Any]:
+        """The items as they stand in the annotation."""
+        if self._items is None:
+            self._items = self._raw()
+        return self._items
+
     def quarantine(self, item: int, code: str, message: str, region_id: str | None = None) -> None:
         """Put an item aside, whole, with the reason; an item that already is aside stays so."""
         if item in self.quarantined:
             return
-        if self._items is None:
-            self._items = self._raw()
-        raw = self._items[item] if item < len(self._items) else None
+        items = self.items()
+        raw = items[item] if item < len(items) else None
         self.quarantined[item] = code
         self.repaired.pop(item, None)
         self.problems.append(self.where.problem(code, message, region_id=region_id or _region(raw), raw=raw))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +29,7 @@ def convert_corpus(folder: CorpusFolder, workers: int = 1, progress: Progress | 
 
     Raises ExportError for an export that cannot be read, before anything is converted.
     """
-    units = index_tasks(folder.context, folder.exports, _text_ids(folder))
+    units = index_tasks(folder.context, folder.exports, folder.text_ids)
     batches = _batches(folder, units)
     done = 0
     for number, part in _run(folder, batches, workers):
@@ -38,15 +37,6 @@ def convert_corpus(folder: CorpusFolder, workers: int = 1, progress: Progress | 
         if progress:
             progress(done, len(units))
         yield part
-
-
-def _text_ids(folder: CorpusFolder) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, article in folder.context.articles.items():
-        text = folder.read_text(f"seeds/{article.file}")
-        if text is not None:
-            found[hashlib.sha256(text.encode()).hexdigest()] = key
-    return found
 
 
 def _batches(folder: CorpusFolder, units: list[Unit]) -> Iterator[Batch]:

@@ -1,0 +1,119 @@
+"""Projects of a Label Studio server: found by title, configured from the codebook, never so that work is lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from defusedxml.ElementTree import fromstring
+
+from ...core.errors import UsageError
+from .client import Studio
+
+SETTINGS = {
+    "show_instruction": True,
+    "sampling": "Sequential sampling",
+    "enable_empty_annotation": True,
+    "show_collab_predictions": True,
+}
+BATCH = 20  # tasks in one answer
+SHORTEST, LONGEST = 3, 50  # characters of a title
+REVIEW = ": adjudication"
+
+
+def project_title(name: str) -> str:
+    """The title of the project of the corpus `name`; the server takes from 3 to 50 characters."""
+    return (name if len(name) >= SHORTEST else f"corpus {name}")[:LONGEST]
+
+
+def review_title(name: str) -> str:
+    """The title of the project in which the disputes of the corpus `name` are adjudicated."""
+    return f"{name[: LONGEST - len(REVIEW)]}{REVIEW}"
+
+
+def find_project(studio: Studio, title: str) -> dict[str, Any] | None:
+    """The project with this title; None if there is none. Raises UsageError where several have it."""
+    found: list[dict[str, Any]] = []
+    page = 1
+    while True:
+        answer = studio.read("api/projects", title=title, page=page, page_size=100)  # finds titles that contain it
+        found += [project for project in answer["results"] if project["title"] == title]
+        if not answer.get("next"):
+            break
+        page += 1
+    if len(found) > 1:
+        ids = ", ".join(str(project["id"]) for project in found)
+        hint = "rename or delete all but one in Label Studio"
+        raise UsageError(f"{studio.url} has {len(found)} projects called {title!r} ({ids})", hint=hint)
+    return found[0] if found else None
+
+
+def set_up(
+    studio: Studio, title: str, config: str, instructions: str, say: Callable[[str], None], *, overlap: int, force: bool
+) -> tuple[int, str]:
+    """Create the project, or bring its configuration and instructions up to date.
+
+    The project's id, and what was done: "created", "updated" or "unchanged". Raises UsageError, with counts, where the
+    new configuration lacks labels that annotations on the server use, unless `force`.
+    """
+    project = find_project(studio, title)
+    settings = {"label_config": config, "expert_instruction": instructions}
+    if project is None:
+        content = {"title": title, "maximum_annotations": overlap, **SETTINGS, **settings}
+        made = studio.once("POST", "api/projects", content)
+        return made["id"], "created"
+    identity: int = project["id"]
+    changes = {key: value for key, value in settings.items() if (project.get(key) or "").strip() != value.strip()}
+    if "label_config" in changes:
+        lost = _options(project["label_config"]) - _options(config)
+        used = _uses(studio, identity, lost) if lost else Counter()
+        listed = ", ".join(f"{control} {label} ({n})" for (control, label), n in sorted(used.items()))
+        if used and not force:
+            hint = (
+                "keep them in the codebook (a renamed label: pull first, then push --force and list it under `former`)"
+            )
+            raise UsageError(f"annotations on the server use labels that would go: {listed}", hint=hint)
+        if used:
+            say(f"labels in use that the labelling page no longer has: {listed}")
+    if changes:
+        studio.write("PATCH", f"api/projects/{identity}", changes)
+    return identity, "updated" if changes else "unchanged"
+
+
+def _options(config: str) -> set[tuple[str, str]]:
+    """Every (control, label or value) of a labelling configuration, and (control, "") for the control itself."""
+    found = set()
+    for control in fromstring(config).iter():
+        name = control.get("name")
+        if name and control.get("toName"):
+            found.add((name, ""))
+            options = (option.get("alias") or option.get("value") for option in control.iter() if option is not control)
+            found.update((name, option) for option in options if option)
+    return found
+
+
+def _uses(studio: Studio, project: int, options: set[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    """How often annotations and drafts of a project use each of the options."""
+    used: Counter[tuple[str, str]] = Counter()
+    heads = [task["id"] for task in studio.tasks(project, ("total_annotations",))]
+    for at in range(0, len(heads), BATCH):
+        for task in studio.tasks(project, ("annotations", "drafts", "result"), heads[at : at + BATCH]):
+            for made in (*(task.get("annotations") or []), *(task.get("drafts") or [])):
+                used.update(use for item in made.get("result") or [] for use in _said(item) if use in options)
+    return used
+
+
+def _said(item: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    name, value = item.get("from_name", ""), item.get("value")
+    labels = [_flat(part) for key, part in value.items() if key != "text"] if isinstance(value, dict) else []
+    named = [label for part in labels for label in part]
+    yield from ((name, label) for label in named)
+    yield (name, "")
+
+
+def _flat(value: Any) -> list[str]:
+    """All texts in a value: labels, choices, the steps of a taxonomy's paths."""
+    if isinstance(value, list):
+        return [text for part in value for text in _flat(part)]
+    return [value] if isinstance(value, str) else []
