@@ -495,6 +495,17 @@ def test_a_control_called_like_a_text_is_left_out(adopting):
     assert adopting.build().codes == {"unknown-control": 1}
 
 
+def test_a_control_that_is_a_note_more_often_than_a_choice_has_no_values(adopting):
+    """It was proposed with the values of its choices, which a note cannot have."""
+    items = [span(*ANN, id="a"), span(*BOB, id="b")]
+    for region, kind in (("a", "choices"), ("a", "textarea"), ("b", "textarea")):
+        value = {"start": 0, "end": 3, "choices" if kind == "choices" else "text": ["calm"]}
+        items.append({"id": region, "from_name": "tone", "to_name": "text", "type": kind, "value": value})
+    found = adopting.adopt(task(TEXT, items))
+    (layer,) = found.proposal.codebook.layers.values()
+    assert [(tone.kind, tone.values) for tone in layer.attributes.values()] == [("text", {})]
+
+
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
@@ -612,7 +623,10 @@ CONFIG = """<View>
     <View><Label value="Place" hotkey="2"/></View>
     <Label value="Place"/><Label value="Other" alias="PER"/>
   </labels>
-  <Labels name="tone" toName="doc"><Label value="Good" hotkey="1"/><Label value="Bad" hotkey="G"/></Labels>
+  <Labels name="tone" toName="doc">
+    <Label value="Good" hotkey="1"/><Label value="Bad" hotkey="G"/><Label value="Mixed" hotkey="u"/>
+  </Labels>
+  <Filter name="seek" toName="tone"/>
   <Text name="doc" value="$body"/>
   <View visibleWhen="region-selected" whenTagName="NER">
     <Choices name="kind" toName="doc" perRegion="true" whenLabelValue="PER"><Choice value="name" alias="n"/></Choices>
@@ -662,9 +676,9 @@ def test_the_configuration_is_read(adopting):
     assert (ner.control, ner.multiple, tone.control, tone.multiple) == ("NER", True, None, False)
     person = ner.labels["Person"]
     assert (person.alias, person.color, person.hotkey, person.definition) == ("PER", "#f00", "1", "a human being")
-    assert (list(ner.labels), list(tone.labels)) == (["Person", "Place"], ["Good", "Bad"])
-    # 1 is already the key of Person.
-    assert [label.hotkey for label in tone.labels.values()] == [None, "G"]
+    assert (list(ner.labels), list(tone.labels)) == (["Person", "Place"], ["Good", "Bad", "Mixed"])
+    # 1 is already the key of Person, u is Label Studio's own.
+    assert [label.hotkey for label in tone.labels.values()] == [None, "G", None]
     assert {key: attribute.labels for key, attribute in ner.attributes.items()} == {
         "kind": ["Person"],
         "note": [],
@@ -748,7 +762,7 @@ def test_the_generated_configuration_can_be_adopted_again(adopting):
     first = adopting.codebook(configured(), config=CONFIG)
     config = (adopting.place / "annotations/label_config.xml").read_text(encoding="utf-8")
     again = propose("again", Scan(), read_config(fromstring(config))).codebook
-    assert [list(layer.labels) for layer in again.layers.values()] == [["Person", "Place"], ["Good", "Bad"]]
+    assert [list(layer.labels) for layer in again.layers.values()] == [["Person", "Place"], ["Good", "Bad", "Mixed"]]
     assert [layer.control or name for name, layer in again.layers.items()] == ["NER", "tone"]
     assert list(again.document) == list(first.document)
     assert {key: list(field.values) for key, field in again.document.items()} == {

@@ -14,6 +14,7 @@ from typing import Literal
 from . import schema
 from .codebook import Attribute, Codebook, DocumentLayer, Head, Label, Layer, Relation, Value
 from .find_texts import find_texts
+from .hotkeys import usable
 from .read_config import FIELD_TAGS, Configuration, Control
 from .registry import Annotator, Corpus, FromTasks
 from .scan import LABELS, Scan
@@ -115,7 +116,7 @@ def _inferred(scan: Scan) -> list[Control]:
                 name,
                 kind,
                 texts,
-                values={word: Value() for word in words},
+                values={word: Value() for word in words if kind in ("choice", "taxonomy")},
                 many=kind in ("text", "taxonomy") or seen.several,
                 about_region=bool(seen.on),
                 about_article=seen.about_article > 0,
@@ -139,7 +140,7 @@ def _add_layers(proposal: Proposal, controls: list[Control]) -> dict[str, tuple[
             continue
         for label in control.labels.values():
             key = (label.hotkey or "").lower()
-            label.hotkey = label.hotkey if key and key not in hotkeys else None
+            label.hotkey = label.hotkey if usable(key) and key not in hotkeys else None
             hotkeys.add(key)
         name = name_for(control.name)
         layers[control.name] = name, control
