@@ -72,14 +72,14 @@ CASES = {
         "codebook.toml",
         {f"{VOICE}.vaules": {}},
         "codebook.toml: layers.euphemisms.attributes.voice: unknown key vaules, expected keys out of "
-        "kind, title, question, many, required, control, former_controls, registry, values, rules, "
+        "kind, title, question, many, required, control, former_controls, registry, values, ordered, rules, "
         "labels, required_for, required_when, types_match_label; is values meant?",
     ),
     "unknown-key-nothing-like-it": Bad(
         "codebook.toml",
         {f"{VOICE}.zzz": 1},
         "codebook.toml: layers.euphemisms.attributes.voice: unknown key zzz, expected keys out of kind, "
-        "title, question, many, required, control, former_controls, registry, values, rules, labels, "
+        "title, question, many, required, control, former_controls, registry, values, ordered, rules, labels, "
         "required_for, required_when, types_match_label",
     ),
     "unknown-section": Bad(
@@ -405,6 +405,53 @@ CASES = {
         {"layers.cues.labels.FLAG.hotkey": "E"},
         "codebook.toml: layers.euphemisms.labels.EUPHEMISM.hotkey: the key 'e' is already that of "
         "layers.cues.labels.FLAG",
+    ),
+    "hotkey-of-a-value": Bad(
+        "codebook.toml",
+        {f"{VOICE}.values.own.hotkey": "q"},
+        "codebook.toml: layers.euphemisms.attributes.voice.values.own.hotkey: the key 'q' is already that of "
+        "layers.entities.attributes.mention.values.name",
+    ),
+    "hotkey-of-label-studio": Bad(
+        "codebook.toml",
+        {"layers.cues.labels.FLAG.hotkey": "U"},
+        "codebook.toml: layers.cues.labels.FLAG.hotkey: expected a letter or digit (after ctrl+, alt+ or shift+, "
+        "if need be) that Label Studio does not use itself, found 'U'",
+    ),
+    "hotkey-of-two-letters": Bad(
+        "codebook.toml",
+        {"layers.cues.labels.FLAG.hotkey": "fl"},
+        "codebook.toml: layers.cues.labels.FLAG.hotkey: expected a letter or digit (after ctrl+, alt+ or shift+, "
+        "if need be) that Label Studio does not use itself, found 'fl'",
+    ),
+    # ---- orders
+    "order-without-a-label": Bad(
+        "codebook.toml",
+        {"layers.stances.ordered": ["AGAINST", "FAVOR"]},
+        "codebook.toml: layers.stances.ordered: expected each of FAVOR, AGAINST, NEUTRAL once, found AGAINST, FAVOR",
+    ),
+    "order-with-a-label-twice": Bad(
+        "codebook.toml",
+        {"layers.stances.ordered": ["AGAINST", "NEUTRAL", "FAVOR", "NEUTRAL"]},
+        "codebook.toml: layers.stances.ordered: expected each of FAVOR, AGAINST, NEUTRAL once, found AGAINST, NEUTRAL, "
+        "FAVOR, NEUTRAL",
+    ),
+    "order-of-several-labels": Bad(
+        "codebook.toml",
+        {"layers.stances.multiple": True},
+        "codebook.toml: layers.stances.ordered: expected none: a region may carry several labels of the layer",
+    ),
+    "order-of-several-values": Bad(
+        "codebook.toml",
+        {"layers.stances.attributes.intensity.many": True},
+        "codebook.toml: layers.stances.attributes.intensity.ordered: expected false: only a choice of one value has an "
+        "order, and several values may be chosen",
+    ),
+    "order-of-a-text": Bad(
+        "codebook.toml",
+        {"layers.stances.attributes.proposition.ordered": True},
+        "codebook.toml: layers.stances.attributes.proposition.ordered: expected false: only a choice of one value has "
+        "an order, and the kind is text",
     ),
     # ---- examples
     "example-not-in-text": Bad(

@@ -13,7 +13,7 @@ import pytest
 
 from newsparallax.core.codebook import Codebook, attribute_control, document_control, layer_control
 from newsparallax.core.registry import Entity
-from newsparallax.core.render.label_config import render_label_config
+from newsparallax.core.render.label_config import KEYLESS, MOST_BUTTONS, NO_KEY, render_label_config
 from newsparallax.core.toml import read_toml
 
 ANNOTATIONS = Path(__file__).parents[1] / "annotations"
@@ -84,9 +84,9 @@ def controls(codebook: Codebook) -> list[str]:
 def test_every_control_is_there_once_and_is_about_a_text(codebook: Codebook, entities: dict[str, Entity]) -> None:
     xml = render_label_config(codebook, entities)
     root = fromstring(xml)
-    assert Counter(element.get("name") for element in root.iter() if element.get("name")) == Counter(
-        [*controls(codebook), *codebook.texts]
-    )
+    assert Counter(
+        element.get("name") for element in root.iter() if element.get("name") and element.tag != "Filter"
+    ) == Counter([*controls(codebook), *codebook.texts])
     for name in controls(codebook):
         assert named(root, name).get("toName") in codebook.texts
     # How the server looks for duplicate names: with a regular expression over the XML.
@@ -111,7 +111,7 @@ def test_begins_with_the_mark_and_ends_with_a_newline() -> None:
     xml = render_label_config(*real())
     assert xml.startswith("<!-- made from")
     assert "scripts/generate.py" in xml.splitlines()[0]
-    assert xml.splitlines()[1] == "<View>"
+    assert xml.splitlines()[1] == '<View className="np">'
     assert xml.endswith("</View>\n")
 
 
@@ -122,7 +122,7 @@ def test_is_deterministic() -> None:
 def test_layers_are_marked_in_their_own_text() -> None:
     root = rendered(small(), PEOPLE)
     assert (named(root, "body").tag, named(root, "body").get("value")) == ("HyperText", "$body_html")
-    assert (named(root, "lead").tag, named(root, "lead").get("granularity")) == ("Text", "word")
+    assert (named(root, "lead").tag, named(root, "lead").get("granularity")) == ("Text", "symbol")
     marks, leads = named(root, "marks"), named(root, "lead_labels")
     assert (marks.tag, marks.get("toName"), marks.get("choice")) == ("HyperTextLabels", "body", "multiple")
     assert (leads.tag, leads.get("toName"), leads.get("choice")) == ("Labels", "lead", None)
@@ -157,11 +157,11 @@ def test_required_is_said_where_label_studio_asks_for_it_rightly() -> None:
 def test_kinds_of_fields() -> None:
     root = rendered(small(), PEOPLE)
     note, notes = named(root, "marks_note"), named(root, "marks_notes")
-    assert (note.tag, note.get("displayMode"), note.get("maxSubmissions")) == ("TextArea", "region-list", "1")
+    assert (note.tag, note.get("displayMode"), note.get("maxSubmissions")) == ("TextArea", None, "1")
     assert (notes.get("editable"), notes.get("maxSubmissions")) == ("true", None)
     assert (named(root, "the_stars").tag, named(root, "marks_age").tag) == ("Rating", "Number")
     mood = named(root, "mood")
-    assert (mood.get("layout"), mood.get("choice"), mood.get("perRegion")) == ("select", "single", None)
+    assert (mood.get("showInline"), mood.get("choice"), mood.get("perRegion")) == ("true", "single", None)
     kinds = named(root, "kinds")
     assert [choice.attrib for choice in kinds.iter("Choice")] == [
         {"value": "X"},
@@ -174,16 +174,113 @@ def test_kinds_of_fields() -> None:
 def test_references_offer_the_registry() -> None:
     who = named(rendered(small(), PEOPLE), "marks_who")
     assert (who.tag, who.get("choice")) == ("Choices", "multiple")
-    assert [choice.attrib for choice in who] == [{"value": "ann", "hint": "one <person>"}, {"value": "bob"}]
+    assert [choice.attrib for choice in who] == [
+        {"value": "ann", "hotkey": NO_KEY, "style": KEYLESS, "hint": "one <person>"},
+        {"value": "bob", "hotkey": NO_KEY, "style": KEYLESS},
+    ]
     assert named(rendered(small(), {}), "marks_who").tag == "TextArea"
     many = {f"e{number}": Entity(type="A") for number in range(201)}
     assert named(rendered(small(), many), "marks_who").tag == "TextArea"
 
 
+def test_nothing_is_left_for_label_studio_to_give_keys_to_but_labels() -> None:
+    for codebook, entities in (small(), PEOPLE), real():
+        root = rendered(codebook, entities)
+        keyed = [
+            *root.iter("Rating"),
+            *root.iter("Number"),
+            *(choice for choices in root.iter("Choices") for choice in choices),
+        ]
+        assert keyed
+        assert all(element.get("hotkey") for element in keyed)
+        assert not any(choice.get("hotkey") for tree in root.iter("Taxonomy") for choice in tree.iter("Choice"))
+
+
+def test_a_key_does_one_thing() -> None:
+    root = rendered(*real())
+    keys = Counter(element.get("hotkey") for element in root.iter() if element.get("hotkey"))
+    assert keys.pop(NO_KEY)
+    assert set(keys.values()) == {1}
+    assert {"1", "q"} < keys.keys()
+    assert "u" not in keys
+
+
+def test_values_show_their_keys_where_they_have_one() -> None:
+    root = rendered(*real())
+    (name, *_), (weak, *_) = named(root, "entities_mention"), named(root, "stances_intensity")
+    assert (name.get("hotkey"), name.get("style")) == ("q", None)
+    assert (weak.get("hotkey"), weak.get("style")) == (NO_KEY, KEYLESS)
+
+
+def test_a_long_list_has_a_finder_with_a_key_of_its_own() -> None:
+    values = {f"v{number}": {} for number in range(MOST_BUTTONS + 1)}
+    marks: dict[str, Any] = {
+        "labels": {"A": {"hotkey": "0"}},
+        "attributes": {
+            "short": {"kind": "choice", "values": dict(list(values.items())[1:])},
+            "long": {"kind": "choice", "values": values},
+            "longer": {"kind": "choice", "values": {**values, "w": {"hotkey": "8"}}},
+        },
+    }
+    root = rendered(small(layers={"marks": marks}, document={}), {})
+    assert [finder.attrib for finder in root.iter("Filter")] == [
+        {
+            "name": f"marks_{key}_find",
+            "toName": f"marks_{key}",
+            "minlength": "1",
+            "placeholder": f"Find [{hotkey}]",
+            "hotkey": hotkey,
+        }
+        for key, hotkey in (("long", "9"), ("longer", "7"))
+    ]
+
+
+def test_when_all_keys_are_taken_a_finder_has_none() -> None:
+    labels = {f"L{key}": {"hotkey": key} for key in "0123456789abcdefghijklmnopqrstvwxyz"}
+    values = {f"v{number}": {} for number in range(MOST_BUTTONS + 1)}
+    marks: dict[str, Any] = {"labels": labels, "attributes": {"long": {"kind": "choice", "values": values}}}
+    (finder,) = rendered(small(layers={"marks": marks}, document={}), {}).iter("Filter")
+    assert (finder.get("hotkey"), finder.get("placeholder")) == (NO_KEY, "Find")
+
+
+def test_layers_are_panels_in_the_head_that_name_their_text_where_there_are_several() -> None:
+    root = rendered(small(), PEOPLE)
+    (head,) = (view for view in root.iter("View") if view.get("className") == "np-head")
+    assert [panel.get("value") for panel in head.iter("Panel")] == ["marks (body)", "leads (lead)"]
+    assert [panel[0].get("name") for panel in head.iter("Panel")] == ["marks", "lead_labels"]
+    (fields,) = (view for view in head if view.get("className") == "np-fields")
+    assert fields[0].get("visibleWhen") == "no-region-selected"
+    assert all(view.get("visibleWhen") == "region-selected" for view in fields[1:])
+    beside = [str(view.get("className")) for view in root.iter("View") if "np-beside" in str(view.get("className"))]
+    assert beside == ["np-text np-beside", "np-text np-beside", "np-document np-beside"]
+    assert [panel.get("value") for panel in rendered(*real()).iter("Panel")] == [
+        *("Entities", "Cues", "Euphemisms", "Stances", "Defects")
+    ]
+
+
+def test_texts_take_all_the_width_where_no_span_has_fields() -> None:
+    root = rendered(small(layers={"marks": {"labels": {"A": {}}}}, document={}), {})
+    assert [view.get("className") for view in root.iter("View")] == ["np", "np-head", "np-text", "np-text"]
+
+
+def test_the_page_shows_words_without_the_marks_of_markdown() -> None:
+    layers = {"marks": {"labels": {"A": {"definition": "*so-called*, in `code`, **not** 2 * 3 * 4 or a*"}}}}
+    assert (
+        named(rendered(small(layers=layers), {}), "marks")[0].get("hint") == "so-called, in code, not 2 * 3 * 4 or a*"
+    )
+    words = [
+        element.get(key, "")
+        for element in rendered(*real()).iter()
+        for key in ("hint", "requiredMessage", "value")
+        if element.tag != "Text"
+    ]
+    assert [word for word in words if "`" in word or "*" in word] == []
+
+
 def test_relations_stand_once() -> None:
     root = rendered(small(), {})
     assert [relation.get("value") for relation in root.iter("Relation")] == ["to", "from"]
-    assert len(list(root.iter("Relations"))) == 1
+    assert [relations.get("choice") for relations in root.iter("Relations")] == ["single"]
 
 
 def test_style_keeps_spaces_and_labels_in_sight() -> None:

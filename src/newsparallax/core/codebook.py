@@ -44,20 +44,23 @@ class Rule(Record):
 
 
 class Value(Record):
-    """A value of a choice. `alias` is how exports spell it; `former` are older spellings that mean the same."""
+    """A value of a choice. `alias` is how exports spell it; `former` are older spellings that mean the same.
+
+    `hotkey` gives it to the selected span.
+    """
 
     definition: str = ""
     example: Example | None = None
     near_miss: NearMiss | None = None
     alias: str | None = None
     former: list[str] = []
+    hotkey: str | None = None
 
 
 class Label(Value):
     """A label of a span layer."""
 
     color: str | None = None
-    hotkey: str | None = None
 
 
 class RequiredWhen(Record):
@@ -68,7 +71,10 @@ class RequiredWhen(Record):
 
 
 class Field(Record):
-    """A typed value given by an annotator: an attribute of a span, or a document layer."""
+    """A typed value given by an annotator: an attribute of a span, or a document layer.
+
+    `ordered` says that the values of a choice stand in their order, from one end of a scale to the other.
+    """
 
     kind: ValueKind
     title: str = ""
@@ -79,6 +85,7 @@ class Field(Record):
     former_controls: list[str] = []
     registry: str = "entities"
     values: dict[str, Value] = {}
+    ordered: bool = False
     rules: list[Rule] = []
 
 
@@ -114,7 +121,10 @@ class Relation(Record):
 
 
 class Layer(Record):
-    """A span layer. `multiple`: a region may carry several labels."""
+    """A span layer. `multiple`: a region may carry several labels.
+
+    `ordered` lists the labels from one end of a scale to the other, where they are steps of one.
+    """
 
     labels: dict[str, Label]
     title: str = ""
@@ -123,6 +133,7 @@ class Layer(Record):
     rules: list[Rule] = []
     overlap: Overlap = "allow"
     multiple: bool = False
+    ordered: list[str] = []
     control: str | None = None
     former_controls: list[str] = []
     text: str | None = None

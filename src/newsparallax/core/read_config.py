@@ -127,7 +127,7 @@ def _attributes(element: Element) -> dict[str, str]:
 
 
 def _is_control(tag: str, given: Mapping[str, str]) -> bool:
-    return tag in LABEL_TAGS or tag in FIELD_TAGS or "toname" in given
+    return tag in LABEL_TAGS or tag in FIELD_TAGS or ("toname" in given and tag != "filter")
 
 
 def _control(part: _Part, name: str, about: list[str]) -> Control:

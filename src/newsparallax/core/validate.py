@@ -20,6 +20,7 @@ from .codebook import (
     relation_label,
 )
 from .errors import CorpusError
+from .hotkeys import usable
 from .registry import Annotator, Corpus
 from .toml import key_text
 
@@ -117,6 +118,20 @@ def _inventories(codebook: Codebook) -> Found:
             )
         if field.many and field.kind in ("rating", "number"):
             yield f"{place}.many", f"expected false: a {field.kind} has one value"
+
+
+def _orders(codebook: Codebook) -> Found:
+    """Only what takes one value of a list has an order, and all of the list is in it."""
+    for name, layer in codebook.layers.items():
+        place = f"layers.{name}.ordered"
+        if layer.ordered and layer.multiple:
+            yield place, "expected none: a region may carry several labels of the layer"
+        elif layer.ordered and sorted(layer.ordered) != sorted(layer.labels):
+            yield place, f"expected each of {_listed(layer.labels)} once, found {_listed(layer.ordered)}"
+    for place, field in codebook.fields():
+        if field.ordered and (field.kind != "choice" or field.many):
+            found = "several values may be chosen" if field.kind == "choice" else f"the kind is {field.kind}"
+            yield f"{place}.ordered", f"expected false: only a choice of one value has an order, and {found}"
 
 
 def _texts(codebook: Codebook) -> Found:
@@ -224,11 +239,20 @@ def _attribute_controls(codebook: Codebook, holders: dict[str, str]) -> Found:
 
 def _hotkeys(codebook: Codebook) -> Found:
     holders: dict[str, str] = {}
-    for name, layer in codebook.layers.items():
-        for key, label in layer.labels.items():
-            place = f"layers.{name}.labels.{key}"
-            if label.hotkey and holders.setdefault(label.hotkey.lower(), place) != place:
-                yield f"{place}.hotkey", f"the key {label.hotkey!r} is already that of {holders[label.hotkey.lower()]}"
+    for place, values in codebook.label_sets():
+        for key, value in values.items():
+            if not value.hotkey:
+                continue
+            place_of_key = f"{place}.{key}"
+            holder = holders.setdefault(value.hotkey.lower(), place_of_key)
+            if holder != place_of_key:
+                yield f"{place_of_key}.hotkey", f"the key {value.hotkey!r} is already that of {holder}"
+            if not usable(value.hotkey):
+                message = (
+                    "expected a letter or digit (after ctrl+, alt+ or shift+, if need be) that Label Studio does not"
+                    f" use itself, found {value.hotkey!r}"
+                )
+                yield f"{place_of_key}.hotkey", message
 
 
 def _examples(codebook: Codebook) -> Found:
@@ -254,6 +278,7 @@ def _example(place: str, value: Value, values: Iterable[str]) -> Found:
 CODEBOOK_RULES: tuple[Callable[[Codebook], Found], ...] = (
     _names,
     _inventories,
+    _orders,
     _texts,
     _conditions,
     _relations,

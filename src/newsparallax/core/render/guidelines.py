@@ -53,7 +53,7 @@ def render_guidelines(codebook: Codebook, entities: dict[str, Entity]) -> str:
 def _layer(number: int, name: str, layer: Layer) -> Iterator[str]:
     yield from (f"## {number}. {layer.title or name}: {layer.question}".rstrip(": "), "")
     yield from (layer.instructions.strip(), "") if layer.instructions else ()
-    yield from _values(layer.labels, "label", {key: label.hotkey for key, label in layer.labels.items()})
+    yield from _values(layer.labels, "label")
     yield from _rules(layer.rules)
     for key, attribute in layer.attributes.items():
         yield from _field(key, attribute)
@@ -72,7 +72,7 @@ def _field(key: str, field: Field) -> Iterator[str]:
     notes = list(_conditions(field))
     if notes:
         yield from (" ".join(notes), "")
-    yield from _values(field.values, "value", {})
+    yield from _values(field.values, "value")
     yield from _rules(field.rules)
 
 
@@ -95,14 +95,14 @@ def _when(when: RequiredWhen) -> str:
     return f"Required where `{when.attribute}` is {_listed(when.values)}."
 
 
-def _values(values: Mapping[str, Value], what: str, hotkeys: dict[str, str | None]) -> Iterator[str]:
+def _values(values: Mapping[str, Value], what: str) -> Iterator[str]:
     if not values:
         return
-    keys = ["key"] if any(hotkeys.values()) else []
+    keys = ["key"] if any(value.hotkey for value in values.values()) else []
     rows = (
         (
             f"**{key}**",
-            *(hotkeys.get(key) or "" for _ in keys),
+            *(value.hotkey or "" for _ in keys),
             value.definition,
             _shown(value.example),
             _missed(value.near_miss),
