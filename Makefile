@@ -1,26 +1,38 @@
-# make dataset · make test · make test-slow · make lint · make generate · make clean
+# make dataset · make annotate · make test · make test-slow · make test-server · make lint · make generate · make clean
 # Each target installs what it needs, from constraints.txt, into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: dataset test test-slow lint generate clean
+.PHONY: dataset annotate test test-slow test-server screenshots lint generate clean
 .DELETE_ON_ERROR:
 
 dataset: .venv/base
 	$(BIN)/python scripts/build.py
 
+# A local Label Studio with the articles in it, until Ctrl-C.
+annotate: .venv/annotate
+	$(BIN)/python scripts/label_studio.py serve --push
+
 test: lint .venv/test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow and not server"
 
 test-slow: .venv/test
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n auto -m slow
+
+# With a real Label Studio, which is installed first if it is not there, and a real Chromium.
+test-server: .venv/test
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m server
 
 lint: .venv/test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# docs/*.png: the labelling page, in a real Label Studio and a real Chromium.
+screenshots: .venv/test
+	$(BIN)/python docs/make_screenshots.py
 
 generate: .venv/base
 	$(BIN)/python scripts/generate.py
@@ -32,6 +44,10 @@ clean:
 .venv/base: pyproject.toml constraints.txt annotations/corpus.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable .
+	touch $@
+
+.venv/annotate: .venv/base
+	$(PIP) --editable '.[annotate]'
 	touch $@
 
 .venv/test: .venv/base
