@@ -38,6 +38,7 @@ OPTIONS = {
     "check": ("--corpus", "--json"),
     "generate": ("--corpus", "--check"),
     "adopt": ("export", "dir", "--config"),
+    "agreement": ("--corpus", "--json"),
 }
 
 

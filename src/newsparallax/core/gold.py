@@ -46,6 +46,9 @@ def choose_gold(
     `policy` is the corpus's `gold`; `article_ids` are the ids of the article's texts by their names.
     """
     starred = [found for found in marked if found.ground_truth]
+    by_humans = [found for found in starred if found.annotator.kind == "human"]
+    if len(by_humans) == 1:  # a human's decision replaces what models drafted
+        starred = by_humans
     if len(starred) > 1:
         names = ", ".join(sorted(found.annotator.name for found in starred))
         return Undecided("gold-conflict", f"{len(starred)} annotations are starred as ground truth ({names})")
@@ -67,7 +70,7 @@ def _from_one(method: Method, found: Marked) -> Gold:
 
 def _majority(marked: list[Marked], article_ids: dict[str, str]) -> Gold:
     """Spans with the same place and labels from more than half of the annotators; values and arrows likewise."""
-    latest = list({_person(found): found for found in marked}.values())
+    latest = list({person(found): found for found in marked}.values())
     need = len(latest) // 2 + 1
     groups: dict[Key, list[Span]] = {}
     for found in latest:
@@ -86,7 +89,7 @@ def _majority(marked: list[Marked], article_ids: dict[str, str]) -> Gold:
     return Gold("majority", list(chosen.values()), document, "+".join(sorted(f.annotator.name for f in latest)), kind)
 
 
-def _person(found: Marked) -> str:
+def person(found: Marked) -> str:
     """Whose vote it is; annotations of people whom the registry does not know are taken as of different people."""
     return found.annotator.name if found.annotator.known else f"{found.annotator.name} {found.annotation_id}"
 

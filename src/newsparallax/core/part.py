@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from . import schema
+from .agreement import compare_article, count_article
 from .article import Conversion, RawTask, convert_article
 from .context import Context
 from .ids import DIGEST_MODULUS, rows_digest, split_of
@@ -43,6 +44,7 @@ def convert_part(
             continue
         split = split_of(found.event_id, context.corpus.splits)
         made, shown = article_rows(context, found, pretokenize)
+        count_article(tally.agreement, context, found, compare_article(context, found, gold=False))
         tally.tokens += shown
         tally.events.add(found.event_id)
         for config, added in made.items():

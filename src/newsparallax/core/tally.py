@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .ids import DIGEST_MODULUS
+from .samples import Agreement
 
 COUNTS = (
     "articles",
@@ -40,13 +41,17 @@ class Tally:
     annotators: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
     events: set[str] = field(default_factory=set)
+    agreement: Agreement = field(default_factory=Agreement)
     digest: int = 0
+    figures: dict[str, Any] | None = None  # what was computed from `agreement`, which takes a while
 
     def add(self, other: Tally) -> None:
         """Take the counts of `other` in."""
         for name in _COUNTERS:
             getattr(self, name).update(getattr(other, name))
         self.events |= other.events
+        self.agreement.add(other.agreement)
+        self.figures = None
         self.digest = (self.digest + other.digest) % DIGEST_MODULUS
 
     def __add__(self, other: Tally) -> Tally:

@@ -22,6 +22,7 @@ from ..core.part import Part
 from ..core.problems import Problem, problem
 from ..core.tally import Tally
 from ..core.waive import Waiving
+from .agreement import card_figures
 from .card import write_card
 from .engine import Progress, convert_corpus
 from .folder import CorpusFolder
@@ -68,7 +69,7 @@ def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progr
                 shutil.copyfile(folder.annotations / name, draft / name)
         files = {path.relative_to(draft).as_posix(): _file(path) for path in sorted(draft.rglob("*")) if path.is_file()}
         manifest = make_manifest(folder.context, tally, files, {"pyarrow": pa.__version__})
-        write_card(folder, draft, manifest)
+        write_card(folder, draft, manifest, card_figures(folder.context, tally))
         _write_json(draft / "croissant.json", make_croissant(folder.context, manifest))
         manifest["files"] |= {name: _file(draft / name) for name in ("README.md", "croissant.json")}
         _write_json(draft / MARK, manifest)

@@ -16,18 +16,21 @@ from ..core.render.card import block_names, fill_blocks, render_blocks
 from .folder import CorpusFolder
 
 CARD = "dataset_card.md"
-BLOCKS = ("version", "annotators", "counts", "configs", "layers", "splits", "articles")
+BLOCKS = ("version", "annotators", "agreement", "counts", "configs", "layers", "splits", "articles")
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def write_card(folder: CorpusFolder, draft: Path, manifest: dict[str, Any]) -> None:
-    """Write README.md: front matter of the corpus's card with what the build adds, then the prose, filled."""
+def write_card(folder: CorpusFolder, draft: Path, manifest: dict[str, Any], figures: dict[str, Any]) -> None:
+    """Write README.md: front matter of the corpus's card with what the build adds, then the prose, filled.
+
+    `figures` are those of agreement.
+    """
     front, prose = read_card(folder)
     front = {**_defaults(folder.context), **front, **_loading(folder.context.codebook, manifest)}
     text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
     if yaml.safe_load(text) != front:  # line ends of Unicode, such as U+0085 in a label, come back as spaces
         text = yaml.safe_dump(front, sort_keys=False, width=1000)
-    body = fill_blocks(prose, render_blocks(folder.context, manifest))
+    body = fill_blocks(prose, render_blocks(folder.context, manifest, figures))
     (draft / "README.md").write_text(f"---\n{text}---\n{body}", encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,16 @@ def fail(message: str) -> None:
     """One message on stderr, exit code 2."""
     err.print(f"error: {message}")
     sys.exit(STOPPED)
+
+
+def write(pieces: Iterable[bytes]) -> None:
+    """Write UTF-8 to stdout as it is, whatever the terminal can show; a reader may have seen enough."""
+    try:
+        sys.stdout.buffer.writelines(pieces)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _hush()
+        sys.exit(DONE)
 
 
 def list_problems(problems: list[Problem], total: int) -> None:

@@ -11,6 +11,7 @@ from ..codebook import Attribute, Codebook, Layer
 from ..context import Context
 from ..errors import CorpusError
 from ..registry import Article
+from .agreement import agreement_block
 from .markdown import table
 
 _BLOCK = re.compile(r"(<!-- begin generated: ([\w-]+) -->\n)(.*?)(<!-- end generated: \2 -->)", re.DOTALL)
@@ -91,12 +92,13 @@ def block_names(card: str) -> list[str]:
     return [found[2] for found in blocks]
 
 
-def render_blocks(context: Context, manifest: dict[str, Any]) -> dict[str, str]:
-    """Every generated block as Markdown."""
+def render_blocks(context: Context, manifest: dict[str, Any], figures: dict[str, Any]) -> dict[str, str]:
+    """Every generated block as Markdown; `figures` are those of agreement."""
     return {
         "version": _version(context, manifest),
         "counts": "\n".join(_counts(manifest)),
         "annotators": "\n".join(_annotators(context, manifest)),
+        "agreement": "\n".join(agreement_block(figures)),
         "layers": "\n".join(_layers(context.codebook, manifest)),
         "configs": "\n".join(_configs(context.codebook, manifest)),
         "splits": "\n".join(_splits(manifest)),
