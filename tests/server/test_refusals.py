@@ -62,8 +62,8 @@ def test_half_an_address_and_none(server, corpus):
     refused(ran, "no Label Studio server is known", "serve")
     env = environment(server, LABEL_STUDIO_URL="127.0.0.1:8080")
     refused(run(server, "pull", "--corpus", corpus, env=env), "begins with http:// or https://")
-    env = environment(server, LABEL_STUDIO_URL="http://[here")
-    refused(run(server, "pull", "--corpus", corpus, env=env), "LABEL_STUDIO_URL is 'http://[here'")
+    env = environment(server, LABEL_STUDIO_URL="http://127.0.0.1:port")
+    refused(run(server, "pull", "--corpus", corpus, env=env), "LABEL_STUDIO_URL is 'http://127.0.0.1:port'")
 
 
 def test_no_server(server, corpus):
