@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pyarrow.parquet as pq
 import pytest
 from page import FLAGS, SIZE, open_task, sign_in
 from playwright.sync_api import sync_playwright
-from studio import ask, done, exports_of, know, project_of, run
+from studio import account, ask, done, exports_of, know, project_of, run
 
 from helpers import CODEBOOK, write_corpus
 from newsparallax.core.exchange import REVIEW
@@ -14,6 +16,7 @@ from newsparallax.core.registry import Annotator
 from newsparallax.core.toml import read_toml
 from newsparallax.edges.build import build
 from newsparallax.edges.folder import open_corpus
+from newsparallax.edges.label_studio.home import home_of
 
 TEXT = "Putin went to Pyongyang on Sunday."
 PEOPLE = {"a": {"kind": "human", "ids": [1]}, "b": {"kind": "human", "ids": [2]}}
@@ -102,6 +105,38 @@ def test_the_adjudicator_decides_in_the_page_and_stars_it(server, corpus, chromi
         ("Sunday", "judge", True),
     ]
     assert "no article with several annotations waits for a decision" in done(server, "review", "--corpus", corpus)
+
+
+def test_people_who_are_new_in_both_projects_are_told_apart(server, corpus):
+    """They were given the same pseudonym once."""
+    first = project_of(done(server, "push", "--corpus", corpus))
+    _, _, task = review_of(server, corpus)
+    users = {name: account(server, f"{name}@example.org") for name in ("alice", "bob", "carol")}
+    (own,) = ask(server, "GET", "tasks", project=first, fields="all", include="id")["tasks"]
+    made = {"result": [mark("Putin", "PER", "r9")], "lead_time": 1, "ground_truth": False}
+    for name in ("alice", "bob"):
+        ask(server, "POST", f"tasks/{own['id']}/annotations", {**made, "completed_by": users[name]})
+    ask(server, "POST", f"tasks/{task['id']}/annotations", {**made, "completed_by": users["bob"]})  # not starred
+    ask(
+        server,
+        "POST",
+        f"tasks/{task['id']}/annotations",
+        {**made, "completed_by": users["carol"], "ground_truth": True},
+    )
+    know(corpus, {server.account.email: "boss"})
+    done(server, "pull", "--corpus", corpus)
+    people = tomllib.loads((home_of(corpus) / "people.toml").read_text(encoding="utf-8"))
+    names = [people[f"{name}@example.org"] for name in users]
+    assert len({*names, "boss"}) == 4
+    annotators = read_toml(corpus / "annotations/annotators.toml", dict[str, Annotator])
+    assert [annotators[name].role for name in names] == ["annotator", "annotator", "adjudicator"]
+    numbers = {one["completed_by"]: one["ground_truth"] for one in exports_of(corpus)["x"][0]["annotations"]}
+    assert {number: star for number, star in numbers.items() if number > 2} == {
+        annotators[name].ids[0]: name == names[2] for name in names
+    }
+    out = done(server, "pull", "--corpus", corpus, "--replace")
+    assert "that the server does not have" not in out
+    assert [one["ground_truth"] for one in exports_of(corpus)["x"][0]["annotations"]].count(True) == 1
 
 
 def test_new_disputes_do_not_disturb_a_decision_under_way(server, corpus):

@@ -172,6 +172,50 @@ def test_a_task_deleted_on_the_server_takes_nothing_with_it(server, corpus):
     assert exports_of(corpus) == before
     again = run(server, "pull", "--corpus", corpus)
     assert "no longer" not in again.err  # told once
+    done(server, "push", "--corpus", corpus)  # as the message of a push about a text that changed recommends
+    done(server, "pull", "--corpus", corpus)
+    assert exports_of(corpus) == before
+
+
+def test_a_new_server_at_the_same_address_deletes_nothing(server, corpus):
+    """Its first project has the number that the first one had; what tells them apart is when they were made."""
+    project = project_of(done(server, "push", "--corpus", corpus))
+    annotate(server, task_ids(server, project)[FIRST], [region(0, 7, "Russian")])
+    done(server, "pull", "--corpus", corpus)
+    before = exports_of(corpus)
+    ask(server, "DELETE", f"projects/{project}")
+    done(server, "push", "--corpus", corpus)
+    done(server, "pull", "--corpus", corpus)
+    assert exports_of(corpus) == before
+
+
+def test_a_file_that_was_taken_away_is_made_again(server, corpus):
+    project = project_of(done(server, "push", "--corpus", corpus))
+    annotate(server, task_ids(server, project)[FIRST], [region(0, 7, "Russian")])
+    done(server, "pull", "--corpus", corpus)
+    before = exports_of(corpus)
+    (corpus / "annotations/exports" / f"{FIRST}.json").unlink()
+    done(server, "pull", "--corpus", corpus)
+    assert exports_of(corpus) == before
+
+
+def test_members_that_were_removed_stay_apart(server, corpus):
+    project = project_of(done(server, "push", "--corpus", corpus))
+    tasks = task_ids(server, project)
+    people = {name: account(server, f"{name}@example.org") for name in ("erin", "frank", "gina")}
+    for number, (name, user) in enumerate(people.items()):
+        annotate(server, tasks[FIRST], [region(number, 7, name)], completed_by=user, lead_time=1)
+        if name == "erin":  # the only one who is seen before she goes
+            done(server, "pull", "--corpus", corpus)
+    (erin,) = {one["completed_by"] for one in exports_of(corpus)[FIRST][0]["annotations"]}
+    organization = ask(server, "GET", "organizations")[0]["id"]
+    for user in people.values():
+        ask(server, "DELETE", f"organizations/{organization}/memberships/{user}")
+    done(server, "pull", "--corpus", corpus, "--full")
+    numbers = [one["completed_by"] for one in exports_of(corpus)[FIRST][0]["annotations"]]
+    assert numbers[0] == erin
+    assert len(set(numbers)) == 3
+    assert None not in numbers
 
 
 def test_replace_takes_out_what_the_server_does_not_have(server, tmp_path, name):

@@ -111,19 +111,36 @@ def test_a_changed_codebook_updates_the_page_unless_labels_in_use_would_go(serve
 
 def test_a_changed_text_updates_a_task_unless_somebody_worked_on_it(server, corpus, tmp_path):
     cut = corpus_copy(tmp_path / "cut", "a_changed_text_updates_a_task_unless_somebody", exports=False)
-    done_out = done(server, "push", "--corpus", cut)
+    done_out = done(server, "push", "--corpus", cut, "--predict", "names")
     project = project_of(done_out)
     ids = {task["data"]["article_id"]: task["id"] for task in tasks_of(server, project)}
     ask(server, "POST", f"tasks/{ids[SECOND]}/annotations", {"result": [], "ground_truth": False})
     for name in (FIRST, SECOND):
         (cut / "seeds" / f"{name}.txt").write_text("Another text.", encoding="utf-8")
-    ran = run(server, "push", "--corpus", cut)
+    ran = run(server, "push", "--corpus", cut, "--predict", "names")
     assert ran.code == 1
+    assert [len(task["predictions"]) for task in tasks_of(server, project)] == [0, 1]  # none of another text
     assert "2 tasks: 0 new, 1 updated, 0 as they were" in ran.out
     assert f"{SECOND}: what task {ids[SECOND]} shows is out of date, but there is work on it" in ran.err
     texts = {task["data"]["article_id"]: task["data"]["text"] for task in tasks_of(server, project)}
     assert texts[FIRST] == "Another text."
     assert texts[SECOND] == (corpus / "seeds" / f"{SECOND}.txt").read_bytes().decode()
+
+
+@pytest.mark.parametrize("length", [1, 49, 80])
+def test_any_name_of_a_corpus_makes_a_title(server, tmp_path, length):
+    name = f"{'x' * 48} y".ljust(80, "z")[:length]
+    corpus = corpus_copy(tmp_path / "corpus", name, exports=False)
+    project = project_of(done(server, "push", "--corpus", corpus, "--article", FIRST))
+    assert project_of(done(server, "push", "--corpus", corpus, "--article", FIRST)) == project
+
+
+def test_sources_that_there_are_not_are_told_before_anything_is_made(server, corpus):
+    (corpus / "annotations/lexicon.toml").unlink()
+    ran = run(server, "push", "--corpus", corpus, "--predict", "lexicon")
+    assert ran.code == 2
+    assert "lexicon" in ran.err
+    assert ask(server, "GET", "projects", title="sources_that_there_are_not_are_told")["count"] == 0
 
 
 def test_tasks_that_were_imported_by_hand_are_found(server, corpus):

@@ -64,6 +64,10 @@ def test_half_an_address_and_none(server, corpus):
     refused(run(server, "pull", "--corpus", corpus, env=env), "begins with http:// or https://")
     env = environment(server, LABEL_STUDIO_URL="http://127.0.0.1:port")
     refused(run(server, "pull", "--corpus", corpus, env=env), "LABEL_STUDIO_URL is 'http://127.0.0.1:port'")
+    env = environment(server, LABEL_STUDIO_URL="http://me:pass@127.0.0.1:1")
+    ran = run(server, "pull", "--corpus", corpus, env=env)
+    refused(ran, "has no name or password in it")
+    assert "pass@" not in ran.err
 
 
 def test_no_server(server, corpus):

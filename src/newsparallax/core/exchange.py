@@ -8,7 +8,7 @@ the difference between two pulls is what was annotated between them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ REVIEW = "newsparallax_disputed"  # control and data field that show an adjudica
 
 AGAIN = "s"  # before the id of an annotation whose number is that of another one
 
-Key = tuple[str, str]
+Task = dict[str, Any]
 
 _FIRST = ("id", "from_name", "to_name", "type", "origin", "value")
 _REGION = ("start", "end", "startOffset", "endOffset", "globalOffsets", "text")
@@ -51,33 +51,38 @@ class Keeper:
         self._controls = {name: number for number, name in enumerate(_controls(context))}
         self._arrows = {name: number for number, name in enumerate(_arrows(context))}
 
-    def task(self, task: dict[str, Any], numbers: Mapping[int, int]) -> dict[str, Any]:
-        """A task of the server in the form kept; `numbers` maps its users' ids to the ids of annotators.toml."""
+    def task(self, task: dict[str, Any], numbers: Mapping[int, int], project: str) -> dict[str, Any]:
+        """A task of the server in the form kept.
+
+        `numbers` maps the server's users to the ids of annotators.toml; `project` is what the project is known by.
+        """
         meta = {key: value for key, value in (task.get("meta") or {}).items() if key != MARK}
         sent = sent_mark(task.get("meta"))
         return {
             "id": task["id"] if sent is None or sent.task is None else sent.task,
             "data": {key: value for key, value in task["data"].items() if key != REVIEW},
             "meta": meta,
-            "annotations": self._annotations(task.get("annotations") or [], numbers),
+            "annotations": self._annotations(task.get("annotations") or [], numbers, beginning(project, task["id"])),
             "drafts": [],
             "predictions": [],
         }
 
-    def _annotations(self, found: list[dict[str, Any]], numbers: Mapping[int, int]) -> list[dict[str, Any]]:
+    def _annotations(self, found: list[dict[str, Any]], numbers: Mapping[int, int], here: str) -> list[dict[str, Any]]:
         """An annotation that was imported keeps the id that it had, one made on the server has the server's."""
         imported = {one["import_id"] for one in found if one.get("import_id") is not None}
         kept = []
         for one in found:
-            identity = one["id"] if one.get("import_id") is None else one["import_id"]
-            if one.get("import_id") is None and identity in imported:
-                identity = f"{AGAIN}{identity}"  # the number is taken by one that came from elsewhere
-            kept.append(self._annotation(identity, one, numbers))
+            if one.get("import_id") is not None:
+                names = {"id": one["import_id"]}
+            else:  # a number may be taken by one that came from elsewhere
+                taken = one["id"] in imported
+                names = {"id": f"{AGAIN}{one['id']}" if taken else one["id"], "unique_id": f"{here}{one['id']}"}
+            kept.append(names | self._annotation(one, numbers))
         return in_order(kept)
 
-    def _annotation(self, identity: int | str, found: dict[str, Any], numbers: Mapping[int, int]) -> dict[str, Any]:
+    def _annotation(self, found: dict[str, Any], numbers: Mapping[int, int]) -> dict[str, Any]:
         maker, editor = found.get("completed_by"), found.get("updated_by")
-        kept = {"id": identity, "completed_by": None if maker is None else numbers[maker]}
+        kept: dict[str, Any] = {"completed_by": None if maker is None else numbers[maker]}
         if editor is not None and editor != maker:
             kept["updated_by"] = numbers[editor]
         kept |= {key: bool(found.get(key)) for key in ("was_cancelled", "ground_truth")}
@@ -112,45 +117,74 @@ class Keeper:
         return self._controls.get(str(item.get("from_name")), len(self._controls))
 
 
+def beginning(project: str, task: int) -> str:
+    """How the unique ids of the annotations of a task on the server begin."""
+    return f"{project}-{task}-"
+
+
 def in_order(annotations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Annotations by their ids."""
     return sorted(annotations, key=lambda one: (isinstance(one.get("id"), str), one.get("id") or 0))
 
 
-def merge(
-    before: list[dict[str, Any]], now: list[dict[str, Any]], gone: Iterable[Key]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def merge(before: list[Task], now: list[Task], here: Iterable[str]) -> tuple[list[Task], list[Task]]:
     """An article's tasks from the file as it was (`before`) and from the server (`now`), and what is from elsewhere.
 
-    An annotation that the server does not have stays: it came from another server or from a file. `gone` are the keys
-    of those that the server had when it was asked before; of them, what it has no more was deleted there. The file's
-    task keeps its id.
+    An annotation that the server does not have stays: it came from another server or from a file. `here` is how the
+    unique ids of the tasks of `now` begin: what begins so, and is there no more, was deleted on the server. A task of
+    the file keeps its id.
     """
-    held = {key(one) for task in now for one in task["annotations"]}.union(gone)
-    same = {_content(one) for task in now for one in task["annotations"]}
-    merged = [dict(task) for task in now]
+    now = [_with_makers(task, before) for task in now]
+    known = _Known([one for task in now for one in task["annotations"]], tuple(here))
+    merged, free = list(now), list(now)
     elsewhere = []
     for old in before:
-        made = [one for one in old.get("annotations") or [] if key(one) not in held and _content(one) not in same]
+        made = [one for one in old["annotations"] if not known.has(one)]
         elsewhere += made
-        task = next((task for task in merged if task["data"] == old["data"]), None)
-        if task is None:
+        same = [task for task in free if task["data"] == old.get("data")]
+        if not same:
             merged += [{**old, "annotations": made}] if made or not now else []
             continue
-        task["id"], task["meta"] = old["id"], {**(old.get("meta") or {}), **task["meta"]}
+        task = next((task for task in same if task["id"] == old.get("id")), same[0])
+        free = [other for other in free if other is not task]
+        task["id"], task["meta"] = old.get("id", task["id"]), {**(old.get("meta") or {}), **task["meta"]}
         task["annotations"] = in_order([*_renamed(task["annotations"], made), *made])
     return merged, elsewhere
+
+
+class _Known:
+    """What tells whether an annotation of the file is one of those on the server, or was there once."""
+
+    def __init__(self, now: list[dict[str, Any]], here: tuple[str, ...]):
+        self._here = here
+        self._unique = {one["unique_id"] for one in now if "unique_id" in one}
+        self._imported = {(str(one["id"]), str(one["completed_by"])) for one in now if "unique_id" not in one}
+        self._contents = {content for one in now for content in _contents(one)}
+
+    def has(self, found: dict[str, Any]) -> bool:
+        """Whether an annotation of the file need not be kept."""
+        unique = found.get("unique_id")
+        if isinstance(unique, str) and (unique in self._unique or unique.startswith(self._here)):
+            return True
+        if (str(found.get("id")), str(found.get("completed_by"))) in self._imported:
+            return True
+        return not self._contents.isdisjoint(_contents(found))
+
+
+def _with_makers(task: Task, before: list[Task]) -> Task:
+    """The task; an annotation whose maker the server has forgotten keeps the one that the file has."""
+    makers = {one.get("unique_id"): one.get("completed_by") for old in before for one in old["annotations"]}
+    annotations = [
+        {**one, "completed_by": makers.get(one.get("unique_id"))} if one["completed_by"] is None else one
+        for one in task["annotations"]
+    ]
+    return {**task, "annotations": annotations}
 
 
 def _renamed(now: list[dict[str, Any]], elsewhere: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The server's annotations, those with another id whose number is taken by one from elsewhere."""
     taken = {one.get("id") for one in elsewhere}
     return [{**one, "id": f"{AGAIN}{one['id']}"} if one["id"] in taken else one for one in now]
-
-
-def key(found: dict[str, Any]) -> Key:
-    """What tells annotations of an article apart: the id, without what a taken number added, and who made it."""
-    return (str(found.get("id")).removeprefix(AGAIN), str(found.get("completed_by")))
 
 
 def file_text(tasks: list[dict[str, Any]]) -> bytes:
@@ -161,9 +195,11 @@ def file_text(tasks: list[dict[str, Any]]) -> bytes:
         return (json.dumps(tasks, indent=1) + "\n").encode()
 
 
-def _content(found: dict[str, Any]) -> tuple[Any, ...]:
+def _contents(found: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Two annotations with one of these in common are the same work: of one person, or under one number."""
     result = json.dumps(found.get("result"), sort_keys=True)
-    return (str(found.get("completed_by")), bool(found.get("was_cancelled")), result)
+    yield ("by", str(found.get("completed_by")), bool(found.get("was_cancelled")), result)
+    yield ("id", str(found.get("id")), bool(found.get("was_cancelled")), result)
 
 
 def _place(item: dict[str, Any], control: int) -> tuple[Any, ...]:

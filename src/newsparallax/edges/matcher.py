@@ -53,6 +53,11 @@ class Matcher:
             source = f"terms of lexicon.toml {short_hash(lexicon)[:DIGITS]}"
             self._sources.append(_Source(source, _automaton(_checked_terms(term_phrases(context, lexicon)))))
 
+    @property
+    def sources(self) -> list[str]:
+        """Where predictions come from, each list with a digest."""
+        return [source for source, _ in self._sources]
+
     def predict(self, text: str, to_name: str | None = None) -> list[Prediction]:
         """One prediction for each source, with no items where nothing was found; no two overlap in a layer.
 

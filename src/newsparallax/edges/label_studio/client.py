@@ -124,6 +124,11 @@ class Studio:
             hint = "start one with `scripts/label_studio.py serve`, or set " + URL
             told = str(error) or type(error).__name__
             raise StudioError(f"no answer from a Label Studio server at {self.url} ({told})", hint=hint) from None
+        if answer.is_redirect:
+            place = answer.headers.get("location", "")
+            raise StudioError(
+                f"{self.url} redirects {path} to {place}", status=answer.status_code, hint=f"set {URL} to that"
+            )
         if answer.status_code >= 400:
             raise _refused(self.url, answer.status_code, answer.content, path)
         return _decoded(answer.content, path) if answer.content else None
@@ -146,8 +151,9 @@ def connect(root: Path, say: Callable[[str], None]) -> Studio:
         raise UsageError(f"{missing} is not set", hint=f"{URL} and {TOKEN} are set together, or neither")
     if not re.fullmatch(r"[!-~]+", token):  # what a header can hold
         raise UsageError(f"{TOKEN} holds characters that no token has", hint=REFUSED)
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(f"{URL} is {url!r}", hint="an address begins with http:// or https://")
+    if not re.match(r"https?://[^/@]+(?:/|$)", url, re.IGNORECASE):  # a password would be printed with the address
+        what = "an address begins with http:// or https:// and has no name or password in it"
+        raise UsageError(f"{URL} is no address that can be used", hint=what)
     return Studio(url.rstrip("/"), token, say)
 
 
@@ -164,7 +170,7 @@ def _sign_in(url: str, token: str) -> Any:
         raise UsageError("label-studio-sdk is not installed", hint="pip install 'newsparallax[annotate]'") from None
     try:
         away = httpx.URL(url).host not in LOOPBACK  # what a proxy of the environment is for
-        http = httpx.Client(timeout=TIMEOUT, follow_redirects=True, trust_env=away)
+        http = httpx.Client(timeout=TIMEOUT, trust_env=away, follow_redirects=False)
         wrapper = SyncClientWrapper(api_key=token, base_url=url, timeout=TIMEOUT, max_retries=0, httpx_client=http)
     except ApiError as error:
         raise _refused(url, error.status_code or 0, error.body, "token") from None

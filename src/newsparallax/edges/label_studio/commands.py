@@ -11,8 +11,9 @@ from .. import cli
 from ..folder import CorpusFolder, open_corpus
 from . import server
 from .client import Studio, connect
+from .export_files import split_exports
 from .home import Account, exchanging, home_of
-from .pull import pull, split_exports
+from .pull import pull
 from .push import Source, push
 from .review import send_reviews
 from .sending import Delivered
@@ -83,8 +84,8 @@ def _push(
 def _delivered(tasks: Delivered, more: str) -> int:
     total = cli.plural(tasks.created + tasks.updated + tasks.unchanged + len(tasks.stale), "task")
     cli.out.print(f"  {total}: {tasks.created} new, {tasks.updated} updated, {tasks.unchanged} as they were{more}")
-    for line in tasks.stale:
-        say(line)
+    for article, why in tasks.stale.items():
+        say(f"{article}: {why}")
     if tasks.stale:
         say("pull, then delete these tasks on the server, then push again")
     return cli.PROBLEMS if tasks.stale else cli.DONE

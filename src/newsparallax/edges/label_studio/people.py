@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from ...core.errors import CorpusError
+from ...core.exports import ExportFolder
 from ...core.registry import Annotator, AnnotatorKind
 from ..folder import CorpusFolder
 from ..whole_file import write_whole
@@ -55,25 +56,28 @@ class People:
         """User id of the server -> number in exports; who is seen for the first time gets a pseudonym and number."""
         new: dict[str, Annotator] = {}
         names = dict(self._names)
+        free: Iterator[int] | None = None
         for one in sorted(set(seen.values())):
-            name = names.get(one.account)
-            known = self._annotators.get(name) if name else None
+            account = one.account.casefold()
+            name = names.get(account)
+            known = (self._annotators | new).get(name) if name else None
             if known is None or not known.ids:
+                free = free or count(self._taken() + 1)
                 name = name or next(a for n in count(1) if (a := f"a{n}") not in self._annotators | new)
-                new[name] = _annotator(one, self._free([*new.values()]), known)
-                names[one.account] = name
+                new[name] = _annotator(one, next(free), known)
+                names[account] = name
         if new:
             self._write(names, new)
-        return {user: self._annotators[self._names[one.account]].ids[0] for user, one in seen.items()}
+        return {user: self._annotators[self._names[one.account.casefold()]].ids[0] for user, one in seen.items()}
 
-    def _free(self, new: Iterable[Annotator]) -> int:
-        """The next number that means nobody, neither in annotators.toml nor in an export."""
-        taken = {number for annotator in (*self._annotators.values(), *new) for number in annotator.ids}
-        exports = self._folder.exports
+    def _taken(self) -> int:
+        """The highest number that means somebody, in annotators.toml or in an export."""
+        taken = {number for annotator in self._annotators.values() for number in annotator.ids}
+        exports = ExportFolder(self._folder.exports.root)  # as they are now, after what this pull has written
         for file in range(len(exports.files)):
             for task in exports.tasks(file):
                 taken.update(map(int, _PEOPLE.findall(task)))
-        return max(taken, default=0) + 1
+        return max(taken, default=0)
 
     def _write(self, names: dict[str, str], new: dict[str, Annotator]) -> None:
         """The mapping first: a number without a pseudonym would be given again to somebody else."""
@@ -115,13 +119,13 @@ def _read(path: Path) -> dict[str, str]:
         if not isinstance(name, str) or not _PSEUDONYM.fullmatch(name):
             hint = "a pseudonym has letters, digits, _ and -, as in annotators.toml"
             raise CorpusError(f"is {name!r}, expected a pseudonym", file=str(path), place=account, hint=hint)
-    return found
+    return {account.casefold(): name for account, name in found.items()}
 
 
 def _register(path: Path, new: dict[str, Annotator], work: Path) -> None:
     """Add annotators to annotators.toml, or numbers to those that it has, with everything else as it was."""
     try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8-sig")) if path.is_file() else tomlkit.document()
+        document = tomlkit.parse(path.read_bytes().decode("utf-8-sig")) if path.is_file() else tomlkit.document()
     except TOMLKitError as error:
         raise CorpusError(f"cannot be added to ({error})", file=path.name) from None
     for name, annotator in new.items():

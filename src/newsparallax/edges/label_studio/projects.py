@@ -9,6 +9,7 @@ from typing import Any
 from defusedxml.ElementTree import fromstring
 
 from ...core.errors import UsageError
+from ...core.ids import short_hash
 from .client import Studio
 
 SETTINGS = {
@@ -24,12 +25,20 @@ REVIEW = ": adjudication"
 
 def project_title(name: str) -> str:
     """The title of the project of the corpus `name`; the server takes from 3 to 50 characters."""
-    return (name if len(name) >= SHORTEST else f"corpus {name}")[:LONGEST]
+    return _cut(name if len(name.strip()) >= SHORTEST else f"corpus {name}", "")
 
 
 def review_title(name: str) -> str:
     """The title of the project in which the disputes of the corpus `name` are adjudicated."""
-    return f"{name[: LONGEST - len(REVIEW)]}{REVIEW}"
+    return _cut(name, REVIEW)
+
+
+def _cut(name: str, end: str) -> str:
+    """A title; of a long name the beginning, told apart from others that begin alike by a hash."""
+    name = name.strip()  # as the server does
+    if len(name) + len(end) <= LONGEST:
+        return f"{name}{end}"
+    return f"{name[: LONGEST - len(end) - 9]} {short_hash(name)[:8]}{end}"
 
 
 def find_project(studio: Studio, title: str) -> dict[str, Any] | None:

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import msgspec
 
 from ...core.errors import CorpusError, UsageError
-from ...core.exchange import Keeper, Key, file_text, key, merge, sent_mark
-from ...core.exports import ExportFolder, split_tasks
+from ...core.exchange import Keeper, beginning, file_text, merge, sent_mark
 from ...core.ids import short_hash
-from ...core.index import article_of, index_tasks
+from ...core.index import article_of
 from ..engine import Progress
 from ..folder import CorpusFolder
 from ..whole_file import write_whole
 from .client import Studio
+from .export_files import ExportFiles
 from .home import home_of
 from .people import People, Seen
 from .projects import find_project, project_title, review_title
@@ -54,17 +53,17 @@ _Head = tuple[str, int, int]  # of a task: when it was changed, how many annotat
 
 
 class _Done(msgspec.Struct):
-    """What was pulled of a project: task -> its head then; article -> the keys of the annotations it had there."""
+    """What was pulled of a project: the heads of its tasks, and the accounts of its users as first seen."""
 
     tasks: dict[str, _Head] = {}
-    articles: dict[str, list[Key]] = {}
+    users: dict[str, str] = {}
 
 
 class _State:
     """What was pulled before, by server and project, in a file that git ignores."""
 
     def __init__(self, path: Path, work: Path):
-        self._path, self._work = path, work
+        self._path, self.work = path, work
         try:
             content = self._path.read_bytes() if self._path.is_file() else b"{}"
             self.projects = msgspec.json.decode(content, type=dict[str, _Done])
@@ -76,7 +75,7 @@ class _State:
 
     def save(self) -> None:
         """Remember."""
-        write_whole(self._path, msgspec.json.encode(self.projects, order="sorted"), self._work, mode=0o600)
+        write_whole(self._path, msgspec.json.encode(self.projects, order="sorted"), self.work, mode=0o600)
 
 
 def pull(
@@ -101,13 +100,19 @@ def pull(
     if project is None:
         hint = "`scripts/label_studio.py push` makes it"
         raise UsageError(f"{studio.url} has no project {title!r}", hint=hint)
-    parts = []
-    for found, adjudicated in ((project, False), (find_project(studio, review_title(name)), True)):
-        if found is not None:
-            own = replace and not adjudicated
-            parts.append(_Project(folder, studio, work, say, found["id"], adjudicated=adjudicated, replace=own))
-            parts[-1].run(full=full or replace, progress=progress)
+    state = _State(home_of(folder.root) / FILE, work)
+    people = People(folder, work, say)
+    parts = [_Project(folder, studio, state, people, project, say, adjudicated=False, replace=replace)]
+    review = find_project(studio, review_title(name))
+    if review is not None:
+        parts.append(_Project(folder, studio, state, people, review, say, adjudicated=True, replace=False))
+    if replace:  # the files lose what the other project gave them, so whatever happens it is asked for again
+        for part in parts:
+            part.forget()
+    for part in parts:
+        part.run(full=full, progress=progress)
     counts = sum((part.counts for part in parts), Counter())
+    counts["kept"] = sum(not unique.startswith(parts[-1].key) for unique in parts[0].kept)
     changed = sorted({name for part in parts for name in part.changed})
     removed = sorted({name for part in parts for name in part.removed})
     return Pulled(changed, removed, *(counts[name] for name in Pulled._fields[2:]))
@@ -120,24 +125,29 @@ class _Project:
         self,
         folder: CorpusFolder,
         studio: Studio,
-        work: Path,
+        state: _State,
+        people: People,
+        project: dict[str, Any],
         say: Callable[[str], None],
-        project: int,
         *,
         adjudicated: bool,
         replace: bool,
     ):
-        self._folder, self._studio, self._work, self._say = folder, studio, work, say
-        self._id, self._adjudicated, self._replace = project, adjudicated, replace
+        self._folder, self._studio, self._state, self._people, self._say = folder, studio, state, people, say
+        self._id, self._adjudicated, self._replace = project["id"], adjudicated, replace
+        self.key = short_hash(project["id"], project["created_at"])[:10]  # of this project alone, on any machine
+        self._done = state.projects.setdefault(self.key, _Done())
         self._keeper = Keeper(folder.context)
-        self._people = People(folder, work, say)
-        self._users: dict[int, str] = {}
-        self._exports = _Exports(folder)
-        self._state = _State(home_of(folder.root) / FILE, work)
-        self._done = self._state.projects.setdefault(f"{studio.url} {project}", _Done())
+        self._files = ExportFiles(folder)
         self.counts: Counter[str] = Counter()
+        self.kept: list[str] = []
         self.changed: list[str] = []
         self.removed: list[str] = []
+
+    def forget(self) -> None:
+        """Ask for every task again."""
+        self._done.tasks.clear()
+        self._state.save()
 
     def run(self, *, full: bool, progress: Progress | None) -> None:
         """Pull what changed since the last time; all tasks of an article together, since they go into one file."""
@@ -147,7 +157,11 @@ class _Project:
             heads[task["id"]] = _head(task)
             articles.setdefault(article, []).append(task["id"])
         self._tell_gone(heads)
+        self._files = ExportFiles(self._folder)  # another project may have made some
         changed = {i for i, head in heads.items() if full or self._done.tasks.get(str(i)) != head}
+        if not self._adjudicated:  # a file that somebody took away is made again
+            lost = [article for article in articles if not self._files.holds(article)]
+            changed |= {i for article in lost for i in articles[article] if any(heads[i][1:])}
         wanted = {article: tasks for article, tasks in articles.items() if changed & set(tasks)}
         try:
             self._take_all(wanted, progress)
@@ -162,7 +176,7 @@ class _Project:
             tasks = {task["id"]: task for task in self._studio.tasks(self._id, WHOLE, ids)}
             kept = self._kept(tasks)
             for article in batch:
-                self._take(article, [kept[i] for i in wanted[article] if i in kept])
+                self._take(article, {i: kept[i] for i in wanted[article] if i in kept})
             self._done.tasks.update((str(i), _head(task)) for i, task in tasks.items())
             if time.monotonic() > noted + NOTED:
                 self._state.save()
@@ -199,87 +213,53 @@ class _Project:
         page: dict[int, bool] = {}
         for task in tasks.values():
             self.counts.update(tasks=1, drafts=len(task.get("drafts") or []))
+            if self._adjudicated:
+                self._only_starred(task)
             for one in task.get("annotations") or []:
                 maker, editor = one.get("completed_by"), one.get("updated_by")
                 page |= {user: page.get(user, False) for user in (maker, editor) if user is not None}
                 if maker is not None and one.get("lead_time") is not None:
                     page[maker] = True
-            if self._adjudicated:
-                self._only_starred(task)
-        if page.keys() - self._users.keys():
-            self._users = {user["id"]: user["email"] or f"user {user['id']}" for user in self._studio.read("api/users")}
-        seen = {user: Seen(self._users.get(user, f"user {user}"), on, self._adjudicated) for user, on in page.items()}
-        numbers = self._people.numbers(seen)
-        return {i: self._keeper.task(task, numbers) for i, task in tasks.items()}
+        self._learn(page)
+        users = self._done.users
+        numbers = self._people.numbers(
+            {user: Seen(users[str(user)], on, self._adjudicated) for user, on in page.items()}
+        )
+        return {i: self._keeper.task(task, numbers, self.key) for i, task in tasks.items()}
+
+    def _learn(self, users: Iterable[int]) -> None:
+        """Note the accounts of users that are new. A removed member has no address any more, but is the same person."""
+        new = [user for user in users if str(user) not in self._done.users]
+        if not new:
+            return
+        addresses = {user["id"]: user["email"] for user in self._studio.read("api/users")}
+        for user in new:
+            address = addresses.get(user) or ""
+            self._done.users[str(user)] = address if "@" in address else f"user {user} of {self._studio.url}"
 
     def _only_starred(self, task: dict[str, Any]) -> None:
         made = [one for one in task.get("annotations") or [] if not one["was_cancelled"]]
         task["annotations"] = [one for one in made if one["ground_truth"]]
         self.counts["unstarred"] += len(made) - len(task["annotations"])
 
-    def _take(self, article: str, tasks: list[dict[str, Any]]) -> None:
+    def _take(self, article: str, tasks: dict[int, dict[str, Any]]) -> None:
         """Write the file of an article, or remove it when nothing is left in it."""
-        path, before = self._exports.of(article)
-        merged, elsewhere = merge([] if self._replace else before, tasks, self._done.articles.get(article, []))
-        self.counts.update(annotations=sum(len(task["annotations"]) for task in tasks), kept=len(elsewhere))
-        self._done.articles[article] = [key(one) for task in tasks for one in task["annotations"]]
-        name = path.relative_to(self._folder.annotations / "exports").as_posix()
+        if not tasks:  # deleted since they were listed
+            return
+        for number, (identity, task) in enumerate(tasks.items()):
+            task["id"] = identity if number else task["id"]  # only one of them is the corpus's own task
+        path, before = self._files.of(article)
+        here = [beginning(self.key, identity) for identity in tasks]
+        merged, elsewhere = merge([] if self._replace else before, list(tasks.values()), here)
+        self.counts.update(annotations=sum(len(task["annotations"]) for task in tasks.values()))
+        self.kept += [str(one.get("unique_id", "")) for one in elsewhere]
+        name = self._files.name(path)
         if any(task["annotations"] for task in merged):
-            if write_whole(path, file_text(merged), self._work):
+            if write_whole(path, file_text(merged), self._state.work):
                 self.changed.append(name)
         elif before:
             path.unlink()
             self.removed.append(name)
-
-
-class _Exports:
-    """The export files: which holds which article."""
-
-    def __init__(self, folder: CorpusFolder):
-        self._root = folder.annotations / "exports"
-        exports = ExportFolder(self._root)
-        units = index_tasks(folder.context, exports, folder.text_ids)
-        self._files = {unit.article_id: sorted({exports.files[file] for file, _ in unit.tasks}) for unit in units}
-        self._shared = {
-            path for path, n in Counter(path for paths in self._files.values() for path in paths).items() if n > 1
-        }
-
-    def of(self, article: str) -> tuple[Path, list[dict[str, Any]]]:
-        """The file of an article, there or to be, and the tasks that are in it.
-
-        Raises UsageError where the article shares a file with another, or is in several files.
-        """
-        paths = self._files.setdefault(article, []) or [self._root / f"{file_name(article)}.json"]
-        if len(paths) > 1 or paths[0] in self._shared:
-            names = ", ".join(path.relative_to(self._root).as_posix() for path in paths)
-            hint = "`pull --split` gives each article a file of its own first"
-            raise UsageError(f"article {article} is not alone in one file of annotations/exports/: {names}", hint=hint)
-        if not paths[0].exists():
-            return paths[0], []
-        name = paths[0].relative_to(self._root).as_posix()
-        return paths[0], [msgspec.json.decode(task) for task in split_tasks(memoryview(paths[0].read_bytes()), name)]
-
-
-def split_exports(folder: CorpusFolder, work: Path, say: Callable[[str], None]) -> None:
-    """Give each article a file of its own in annotations/exports/; files that held several are removed at the end."""
-    exports = folder.exports
-    new: set[Path] = set()
-    for unit in index_tasks(folder.context, exports, folder.text_ids):
-        if unit.tasks:
-            path = folder.annotations / "exports" / f"{file_name(unit.article_id)}.json"
-            parts = b",\n".join(bytes(exports.tasks(file)[position]) for file, position in unit.tasks)
-            new.add(path)
-            write_whole(path, b"[\n" + parts + b"\n]\n", work)
-    for path in sorted(set(exports.files) - new):
-        path.unlink()
-        say(f"{path.name}: split by article")
-
-
-def file_name(article: str) -> str:
-    """A file's name for an article's id: what a file system may not take is written with %."""
-    name = quote(article, safe=" ")
-    name = name if not name.startswith(".") else f"%2E{name[1:]}"  # a file that begins with a dot is not read
-    return name if len(name) <= 200 else f"{name[:180]}-{short_hash(article)}"
 
 
 def _head(task: dict[str, Any]) -> _Head:

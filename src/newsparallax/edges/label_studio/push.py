@@ -57,6 +57,9 @@ def push(
     """
     context = folder.context
     units = chosen_units(folder, articles)
+    matcher = None
+    if Source.NAMES in sources or Source.LEXICON in sources:
+        matcher = Matcher(context, folder.lexicon, names=Source.NAMES in sources, terms=Source.LEXICON in sources)
     config = render_label_config(context.codebook, context.entities)
     instructions = guidelines_html(render_guidelines(context.codebook, context.entities))
     title = project_title(context.corpus.name)
@@ -64,7 +67,9 @@ def push(
     delivery = Delivery(folder, studio, project, say)
     tasks = (task for unit in units if (task := task_of(folder, unit, unit_tasks(folder.exports, unit))))
     delivered = delivery.tasks(tasks, len(units), progress)
-    return Pushed(project, setting, delivered, _predict(folder, delivery, units, sources) if sources else 0)
+    current = [unit for unit in units if unit.article_id not in delivered.stale]
+    made = _predict(folder, delivery, current, matcher, annotations=Source.ANNOTATIONS in sources) if sources else 0
+    return Pushed(project, setting, delivered, made)
 
 
 def chosen_units(folder: CorpusFolder, articles: list[str]) -> list[Unit]:
@@ -93,13 +98,10 @@ def task_of(folder: CorpusFolder, unit: Unit, tasks: list[RawTask]) -> Outgoing 
         raise UsageError(message, hint="mend the export, or leave the article out with --article") from None
 
 
-def _predict(folder: CorpusFolder, delivery: Delivery, units: list[Unit], sources: list[Source]) -> int:
-    """Send predictions from `sources` for every article; how many were made."""
-    matcher = None
-    if Source.NAMES in sources or Source.LEXICON in sources:
-        matcher = Matcher(
-            folder.context, folder.lexicon, names=Source.NAMES in sources, terms=Source.LEXICON in sources
-        )
+def _predict(
+    folder: CorpusFolder, delivery: Delivery, units: list[Unit], matcher: Matcher | None, *, annotations: bool
+) -> int:
+    """Send predictions for every article; how many were made."""
     ids = {article: task.id for article, task in delivery.there().items()}
     shown: Counter[str] = Counter()
     made = 0
@@ -108,7 +110,7 @@ def _predict(folder: CorpusFolder, delivery: Delivery, units: list[Unit], source
             (ids[unit.article_id], version): items
             for unit in part
             if unit.article_id in ids
-            for version, items in _predictions(folder, unit, matcher, annotations=Source.ANNOTATIONS in sources)
+            for version, items in _predictions(folder, unit, matcher, annotations=annotations)
         }
         made += delivery.predictions(wanted)
         shown.update(version for _, version in wanted)
@@ -127,6 +129,6 @@ def _predictions(
     task, main = task_of(folder, unit, tasks), folder.context.codebook.main_text
     text = task.data.get(folder.context.codebook.texts[main].field) if task and main else None
     if matcher is not None and isinstance(text, str):
-        found = matcher.predict(text)
-        if found:
-            yield " + ".join(part.source for part in found), [item for part in found for item in part.result]
+        items = [item for part in matcher.predict(text) for item in part.result]
+        if items:
+            yield " + ".join(matcher.sources), items

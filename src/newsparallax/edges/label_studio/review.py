@@ -62,10 +62,12 @@ def send_reviews(
     delivery = Delivery(folder, studio, project, say)
     delivered = delivery.tasks((task for task, _ in units), len(units), progress)
     ids = {article: task.id for article, task in delivery.there().items()}
-    for part in parts(units, PART):
+    current = [(task, found) for task, found in units if task.article_id not in delivered.stale]
+    for part in parts(current, PART):
         there = [(ids[task.article_id], found) for task, found in part if task.article_id in ids]
         delivery.predictions({(task, AGREED): [*found.items, *dispute_items(found, context)] for task, found in there})
-    delivery.begin_with(AGREED)
+    if current:
+        delivery.begin_with(AGREED)
     return Sent(project, setting, delivered, sum(len(found.disputes) for _, found in units))
 
 

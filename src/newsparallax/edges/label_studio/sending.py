@@ -30,20 +30,21 @@ Items = list[dict[str, Any]]
 
 
 class Delivered(NamedTuple):
-    """Tasks by what was done with them; `stale` says which could not be updated, since there is work on them."""
+    """Tasks by what was done with them; `stale` are articles whose task could not be brought up to date, and why."""
 
     created: int
     updated: int
     unchanged: int
-    stale: list[str]
+    stale: dict[str, str]
 
 
 class There(NamedTuple):
-    """A task on the server: its id, the digest of its data, how many annotations and drafts it has."""
+    """A task on the server: its id, the digest of its data, how much work is on it, if it is surely of the article."""
 
     id: int
     sha256: str
     work: int
+    certain: bool
 
 
 class Delivery:
@@ -61,12 +62,15 @@ class Delivery:
             if mark is None:
                 foreign.append(task)
             else:
-                self._note(found, mark.article, There(task["id"], mark.sha256, _work(task)))
+                self._note(found, mark.article, There(task["id"], mark.sha256, _work(task), certain=True))
+        source = self._folder.context.corpus.articles
+        named = not source.from_tasks or source.id_field is not None  # else a task's number may be that of another one
         for part in parts(foreign, PART):
             heads = {task["id"]: task for task in part}
             for task in self._studio.tasks(self._project, ("data",), list(heads)):
                 article = article_of(self._folder.context, task, self._folder.text_ids)
-                self._note(found, article, There(task["id"], data_digest(task["data"]), _work(heads[task["id"]])))
+                work = _work(heads[task["id"]])
+                self._note(found, article, There(task["id"], data_digest(task["data"]), work, certain=named))
         return found
 
     def _note(self, found: dict[str, There], article: str, task: There) -> None:
@@ -79,7 +83,7 @@ class Delivery:
         """Import the tasks that are not there; bring those up to date on which nobody has worked."""
         there = self.there()
         new: list[Outgoing] = []
-        stale: list[str] = []
+        stale: dict[str, str] = {}
         created = updated = unchanged = size = 0
         for task in tasks:
             found = there.get(task.article_id)
@@ -90,9 +94,11 @@ class Delivery:
             elif found.sha256 == task.mark.sha256:
                 unchanged += 1
             elif found.work:
-                stale.append(f"{task.article_id}: what task {found.id} shows is out of date, but there is work on it")
+                stale[task.article_id] = f"what task {found.id} shows is out of date, but there is work on it"
+            elif not found.certain:
+                stale[task.article_id] = f"what task {found.id} shows is something else, and no push made it"
             else:
-                self._studio.write("PATCH", f"api/tasks/{found.id}", task.task())
+                self._update(found.id, task)
                 updated += 1
             if len(new) == BATCH or size > BATCH_SIZE:
                 self._send(new)
@@ -101,6 +107,13 @@ class Delivery:
                     progress(created + updated + unchanged, total)
         self._send(new)
         return Delivered(created, updated, unchanged, stale)
+
+    def _update(self, identity: int, task: Outgoing) -> None:
+        """Show something else in a task; predictions for what it showed before go."""
+        for there in self._studio.tasks(self._project, ("predictions",), [identity]):
+            for prediction in there["predictions"]:
+                self._studio.write("DELETE", f"api/predictions/{prediction['id']}")
+        self._studio.write("PATCH", f"api/tasks/{identity}", task.task())
 
     def _send(self, tasks: list[Outgoing]) -> None:
         def send(missing: list[Outgoing]) -> None:
