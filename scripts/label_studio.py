@@ -34,25 +34,25 @@ def main() -> None:
 
 @app.command()
 def serve(corpus: Corpus = None, port: Port = 8080, push: Send = False) -> int:
-    """Start a server on this machine and keep it running until Ctrl-C; installed at first use (about 1 GB)."""
+    """Start a server on this machine. It runs until Ctrl-C, and is installed at first use (about 1 GB)."""
     return commands.run_serve(corpus, port=port, send=push)
 
 
 @app.command()
 def push(corpus: Corpus = None, article: Articles = None, predict: Sources = None, overlap: Overlap = 2, force: Force = False) -> int:  # fmt: skip  # noqa: E501
-    """Make or update the project: page, guidelines, a task an article, predictions. Repeating changes nothing."""
+    """Send the corpus to the server. Page, guidelines, a task an article, predictions; repeating changes nothing."""
     return commands.run_push(corpus, article or [], predict or [], overlap=overlap, force=force)
 
 
 @app.command()
 def pull(corpus: Corpus = None, full: Full = False, replace: Replace = False, split: Split = False) -> int:
-    """Write what annotators submitted into annotations/exports/, one file an article, under pseudonyms."""
+    """Bring annotations into the corpus. One file an article in annotations/exports/, under pseudonyms."""
     return commands.run_pull(corpus, full=full, replace=replace, split=split)
 
 
 @app.command()
 def review(corpus: Corpus = None, article: Articles = None, force: Force = False) -> int:
-    """Send what annotators differ on to an adjudicator: agreed marks as predictions, disputes marked as such."""
+    """Send disputes to an adjudicator. What annotators agree on as predictions, disputes marked as such."""
     return commands.run_review(corpus, article or [], force=force)
 
 
