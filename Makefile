@@ -8,7 +8,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: dataset annotate test test-slow test-server screenshots lint generate clean
 .DELETE_ON_ERROR:
 
+# With the tables of the card brought up to date first, so that pulled annotations are in them too.
 dataset: .venv/base
+	$(BIN)/python scripts/generate.py
 	$(BIN)/python scripts/build.py
 
 # A local Label Studio with the articles in it, until Ctrl-C.

@@ -40,19 +40,26 @@ def free_port():
         return probe.getsockname()[1]
 
 
+# A process begins with the peak of the one that starts it, so a small one starts it and tells.
+LAUNCH = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
 def measured(account, *arguments):
     """Run the script; seconds, and peak resident memory in MB."""
     env = {**os.environ, "LABEL_STUDIO_URL": account.url, "LABEL_STUDIO_API_KEY": account.token}
+    command = [sys.executable, str(ROOT / "scripts/label_studio.py"), *map(str, arguments)]
     begun = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "scripts/label_studio.py"), *map(str, arguments)],
-        env=env,
-        stdout=subprocess.DEVNULL,
+    told = subprocess.run(
+        [sys.executable, "-c", LAUNCH, *command], env=env, stdout=subprocess.PIPE, text=True, check=True
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    code, peak = map(int, told.stdout.split())
+    if code:
         sys.exit(f"{' '.join(map(str, arguments))} failed")
-    return time.perf_counter() - begun, usage.ru_maxrss / 1024
+    return time.perf_counter() - begun, peak / 1024
 
 
 def annotate(api, folder, project):

@@ -167,7 +167,7 @@ def test_without_the_extra_the_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "markdown_it", None)
     with pytest.raises(UsageError) as caught:
         guidelines_html("")
-    assert str(caught.value) == "markdown-it-py is not installed\n  pip install 'newsparallax[annotate]'"
+    assert str(caught.value) == "markdown-it-py is not installed\n  `make .venv/annotate` installs it"
 
 
 @pytest.mark.server

@@ -513,7 +513,7 @@ def test_without_the_extra_the_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ahocorasick", None)
     with pytest.raises(UsageError) as caught:
         both()
-    assert str(caught.value) == "pyahocorasick is not installed\n  pip install 'newsparallax[annotate]'"
+    assert str(caught.value) == "pyahocorasick is not installed\n  `make .venv/annotate` installs it"
 
 
 ANYWHERE = {"x": Entity("PER"), "y": Entity("GPE")}

@@ -53,7 +53,7 @@ def guidelines_html(markdown: str) -> str:
     try:
         from markdown_it import MarkdownIt
     except ImportError:
-        raise UsageError("markdown-it-py is not installed", hint="pip install 'newsparallax[annotate]'") from None
+        raise UsageError("markdown-it-py is not installed", hint="`make .venv/annotate` installs it") from None
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(markdown.removeprefix(MARK))
     body: str = parser.renderer.render(list(_folding(tokens)), parser.options, {})

@@ -80,7 +80,7 @@ def _automaton(phrases: list[Phrase]) -> Any:
     try:
         import ahocorasick
     except ImportError:
-        raise UsageError("pyahocorasick is not installed", hint="pip install 'newsparallax[annotate]'") from None
+        raise UsageError("pyahocorasick is not installed", hint="`make .venv/annotate` installs it") from None
     automaton = ahocorasick.Automaton()
     for key, same in by_key(phrases).items():
         automaton.add_word(key, same)

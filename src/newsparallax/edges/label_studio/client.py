@@ -167,7 +167,7 @@ def _sign_in(url: str, token: str) -> Any:
         from label_studio_sdk.core.api_error import ApiError
         from label_studio_sdk.core.client_wrapper import SyncClientWrapper
     except ImportError:
-        raise UsageError("label-studio-sdk is not installed", hint="pip install 'newsparallax[annotate]'") from None
+        raise UsageError("label-studio-sdk is not installed", hint="`make .venv/annotate` installs it") from None
     try:
         away = httpx.URL(url).host not in LOOPBACK  # what a proxy of the environment is for
         http = httpx.Client(timeout=TIMEOUT, trust_env=away, follow_redirects=False)
