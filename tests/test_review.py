@@ -175,6 +175,21 @@ def test_who_is_adjudicated(converted, annotations, named, who):
     assert [one.annotator.name for one in to_review(found.marked, {"boss"}, named=named)] == who
 
 
+def test_people_whom_nobody_knows_are_different_people(converted):
+    """They are all called unknown; one of them was taken for the other."""
+    strangers = [
+        {"id": n, "completed_by": {"email": f"{n}@example.org"}, "result": [mark(word)]}
+        for n, word in ((7, "Putin"), (8, "Sunday"))
+    ]
+    context, found = converted(*strangers)
+    chosen = to_review(found.marked, set(), named=False)
+    texts = {name: shown.index.text for name, shown in found.texts.items()}
+    assert [one.line() for one in review(context, chosen, texts).disputes] == [
+        "0-5 “Putin” spans · unknown 7: PER “Putin”; unknown 8: nothing",
+        "27-33 “Sunday” spans · unknown 7: nothing; unknown 8: PER “Sunday”",
+    ]
+
+
 def test_the_latest_annotation_of_somebody_counts(converted):
     _, found = converted(made(1, [mark("Putin")]), made(1, [], id=99), made(2, []))
     assert [len(one.spans) for one in to_review(found.marked, set(), named=False)] == [0, 0]

@@ -15,6 +15,7 @@ from xml.etree.ElementTree import SubElement, fromstring, indent, tostring
 
 from .context import Context
 from .exchange import REVIEW
+from .gold import person
 from .ids import short_hash
 from .spans import Marked, Span
 
@@ -61,9 +62,7 @@ def to_review(marked: list[Marked], adjudicators: set[str], *, named: bool) -> l
     starred annotation is decided, unless it is `named`, or only models have decided and a human has worked since.
     """
     passes = {
-        found.annotator.name: found
-        for found in marked
-        if not found.ground_truth and found.annotator.name not in adjudicators
+        person(found): found for found in marked if not found.ground_truth and found.annotator.name not in adjudicators
     }
     humans = {name: found for name, found in passes.items() if found.annotator.kind == "human"}
     starred = [found for found in marked if found.ground_truth]
@@ -79,8 +78,8 @@ def review(context: Context, marked: list[Marked], texts: dict[str, str]) -> Rev
     groups: dict[Key, dict[str, Span]] = {}
     for found in marked:
         for key, span in _keyed(found.spans):
-            groups.setdefault(key, {})[found.annotator.name] = span
-    names = [found.annotator.name for found in marked]
+            groups.setdefault(key, {})[person(found)] = span
+    names = [person(found) for found in marked]
     agreed = {key: group for key, group in groups.items() if len(group) == len(marked)}
     places = {key[0] for key in agreed}
     items: Items = []
@@ -252,7 +251,7 @@ def _about_article(context: Context, marked: list[Marked]) -> tuple[Items, list[
     agreed: set[str] = set()
     disputes = []
     for text, name in sorted({place for found in marked for place in found.document}, key=repr):
-        said = {found.annotator.name: _text(found.document.get((text, name))) for found in marked}
+        said = {person(found): _text(found.document.get((text, name))) for found in marked}
         if len(set(said.values())) == 1:
             agreed.add(name)
         else:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ TIMEOUT = 300  # seconds for one answer; an import of many predictions takes its
 REFUSED = f"{TOKEN} takes an access token of Account & Settings; a legacy token only where the organisation allows it"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PAGE = 1000  # heads of tasks in one answer
+PART = 20  # tasks with annotations or predictions in one answer: some megabytes
 
 
 class StudioError(NewsParallaxError):
@@ -44,7 +45,7 @@ class Studio:
         self.url = url
         self._say = say
         self._http = _sign_in(url, token)
-        self.version = self._version()
+        self._check()
 
     def read(self, path: str, **params: Any) -> Any:
         """The answer to GET, decoded. Tried again while the server does not answer or answers for the moment only."""
@@ -58,32 +59,38 @@ class Studio:
         """The answer to a request that makes something, sent once: whoever asks looks before asking again."""
         return self._request(method, path, json=content)
 
-    def tasks(self, project: int, include: tuple[str, ...], ids: list[int] | None = None) -> Iterator[dict[str, Any]]:
-        """The tasks of a project with the fields `include`, in order of their ids; of all, or of those with `ids`.
+    def tasks(self, project: int, include: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+        """All tasks of a project with the fields `include`, in order of their ids.
 
         Asks from the last id on, not by page: tasks that come and go meanwhile move no other out of sight.
         """
-        last = 0
-        while True:
-            where = [{"filter": "filter:tasks:id", "type": "Number", "operator": "greater", "value": last}]
-            if ids is not None:
-                where = [{"filter": "filter:tasks:id", "type": "Number", "operator": "in_list", "value": ids}]
-            query = {"filters": {"conjunction": "and", "items": where}, "ordering": ["tasks:id"]}
-            found = self.read(
-                "api/tasks",
-                project=project,
-                fields="all",
-                include=",".join({"id": 0, **dict.fromkeys(include)}),
-                query=msgspec.json.encode(query).decode(),
-                page_size=PAGE if ids is None else len(ids),
-            )["tasks"]
+        found: list[dict[str, Any]] = [{"id": 0}]
+        while found:
+            found = self._tasks(project, include, PAGE, "greater", found[-1]["id"])
             yield from found
-            if ids is not None or not found:
-                return
-            last = found[-1]["id"]
 
-    def _version(self) -> str:
-        """The server's version. Asked once, without patience: a wrong address is told at once."""
+    def tasks_with(self, project: int, include: tuple[str, ...], ids: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """Those tasks of a project that have one of `ids`, a few in each request: what they hold may be large."""
+        for at in range(0, len(ids), PART):
+            yield from self._tasks(project, include, PART, "in_list", list(ids[at : at + PART]))
+
+    def _tasks(
+        self, project: int, include: tuple[str, ...], size: int, operator: str, value: int | list[int]
+    ) -> list[dict[str, Any]]:
+        where = {"filter": "filter:tasks:id", "type": "Number", "operator": operator, "value": value}
+        query = {"filters": {"conjunction": "and", "items": [where]}, "ordering": ["tasks:id"]}
+        found: list[dict[str, Any]] = self.read(
+            "api/tasks",
+            project=project,
+            fields="all",
+            include=",".join({"id": 0, **dict.fromkeys(include)}),
+            query=msgspec.json.encode(query).decode(),
+            page_size=size,
+        )["tasks"]
+        return found
+
+    def _check(self) -> None:
+        """Whether this is Label Studio and takes the token. Asked once, so that what is wrong is told at once."""
         try:
             found = self._request("GET", "api/version")
         except StudioError as error:
@@ -98,8 +105,7 @@ class Studio:
             self._say(
                 f"{self.url} is Label Studio {release}; this program was written for {READ_OFF}: look at the result"
             )
-        self._request("GET", "api/current-user/whoami")  # a wrong token is told here, before any work
-        return release
+        self._request("GET", "api/current-user/whoami")
 
     def _again(self, ask: Callable[[], Any]) -> Any:
         for attempt, wait in enumerate(WAITS, 1):

@@ -30,8 +30,6 @@ HEAD = (
 )
 
 _PEOPLE = re.compile(rb'"(?:completed_by|updated_by|user)"\s*:\s*(?:\{[^{}]*?"id"\s*:\s*)?(\d{1,18})')
-
-
 _PSEUDONYM = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -63,7 +61,9 @@ class People:
             known = (self._annotators | new).get(name) if name else None
             if known is None or not known.ids:
                 free = free or count(self._taken() + 1)
-                name = name or next(a for n in count(1) if (a := f"a{n}") not in self._annotators | new)
+                name = name or next(
+                    a for n in count(1) if (a := f"a{n}") not in {*self._annotators, *new, *names.values()}
+                )
                 new[name] = _annotator(one, next(free), known)
                 names[account] = name
         if new:

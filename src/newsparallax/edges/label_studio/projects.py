@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from defusedxml.ElementTree import fromstring
 
 from ...core.errors import UsageError
+from ...core.exchange import sent_mark
 from ...core.ids import short_hash
+from ...core.index import article_of
+from ...core.outgoing import data_digest
+from ..folder import CorpusFolder
 from .client import Studio
 
 SETTINGS = {
@@ -18,7 +22,6 @@ SETTINGS = {
     "enable_empty_annotation": True,
     "show_collab_predictions": True,
 }
-BATCH = 20  # tasks in one answer
 SHORTEST, LONGEST = 3, 50  # characters of a title
 REVIEW = ": adjudication"
 
@@ -56,6 +59,29 @@ def find_project(studio: Studio, title: str) -> dict[str, Any] | None:
         hint = "rename or delete all but one in Label Studio"
         raise UsageError(f"{studio.url} has {len(found)} projects called {title!r} ({ids})", hint=hint)
     return found[0] if found else None
+
+
+class Listed(NamedTuple):
+    """A task of a project: its article, what was asked of it, the digest of its data, whether we sent it."""
+
+    article: str
+    task: dict[str, Any]
+    sha256: str
+    ours: bool
+
+
+def tasks_by_article(folder: CorpusFolder, studio: Studio, project: int, include: tuple[str, ...]) -> Iterator[Listed]:
+    """The tasks of a project with the fields `include`; those not sent by us are looked into for their article."""
+    foreign: dict[int, dict[str, Any]] = {}
+    for task in studio.tasks(project, ("meta", *include)):
+        mark = sent_mark(task.get("meta"))
+        if mark:
+            yield Listed(mark.article, task, mark.sha256, ours=True)
+        else:
+            foreign[task["id"]] = task
+    for task in studio.tasks_with(project, ("data",), list(foreign)):
+        article = article_of(folder.context, task, folder.text_ids)
+        yield Listed(article, foreign[task["id"]], data_digest(task["data"]), ours=False)
 
 
 def set_up(
@@ -105,11 +131,10 @@ def _options(config: str) -> set[tuple[str, str]]:
 def _uses(studio: Studio, project: int, options: set[tuple[str, str]]) -> Counter[tuple[str, str]]:
     """How often annotations and drafts of a project use each of the options."""
     used: Counter[tuple[str, str]] = Counter()
-    heads = [task["id"] for task in studio.tasks(project, ("total_annotations",))]
-    for at in range(0, len(heads), BATCH):
-        for task in studio.tasks(project, ("annotations", "drafts", "result"), heads[at : at + BATCH]):
-            for made in (*(task.get("annotations") or []), *(task.get("drafts") or [])):
-                used.update(use for item in made.get("result") or [] for use in _said(item) if use in options)
+    ids = [task["id"] for task in studio.tasks(project, ())]
+    for task in studio.tasks_with(project, ("annotations", "drafts", "result"), ids):
+        for made in (*(task.get("annotations") or []), *(task.get("drafts") or [])):
+            used.update(use for item in made.get("result") or [] for use in _said(item) if use in options)
     return used
 
 

@@ -15,22 +15,20 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ...core.errors import CorpusError, UsageError
-from ...core.exchange import Keeper, beginning, file_text, merge, sent_mark
+from ...core.exchange import Keeper, beginning, file_text, merge
 from ...core.ids import short_hash
-from ...core.index import article_of
 from ..engine import Progress
 from ..folder import CorpusFolder
 from ..whole_file import write_whole
-from .client import Studio
+from .client import PART, Studio
 from .export_files import ExportFiles
 from .home import home_of
 from .people import People, Seen
-from .projects import find_project, project_title, review_title
+from .projects import find_project, project_title, review_title, tasks_by_article
 
 FILE = "pulled.json"
 NOTED = 5  # seconds between notes of what was pulled
-BATCH = 20  # tasks in one answer: some megabytes
-HEAD = ("meta", "updated_at", "total_annotations", "cancelled_annotations")
+HEAD = ("updated_at", "total_annotations", "cancelled_annotations")
 WHOLE = (
     *("data", "meta", "updated_at", "total_annotations", "cancelled_annotations", "annotations", "drafts"),
     *("result", "completed_by", "updated_by", "was_cancelled", "ground_truth", "import_id", "lead_time"),
@@ -60,7 +58,7 @@ class _Done(msgspec.Struct):
 
 
 class _State:
-    """What was pulled before, by server and project, in a file that git ignores."""
+    """What was pulled before, by project, in a file that git ignores."""
 
     def __init__(self, path: Path, work: Path):
         self._path, self.work = path, work
@@ -112,7 +110,8 @@ def pull(
     for part in parts:
         part.run(full=full, progress=progress)
     counts = sum((part.counts for part in parts), Counter())
-    counts["kept"] = sum(not unique.startswith(parts[-1].key) for unique in parts[0].kept)
+    reviewed = tuple(part.key for part in parts[1:])
+    counts["kept"] = sum(not unique.startswith(reviewed) for unique in parts[0].kept)
     changed = sorted({name for part in parts for name in part.changed})
     removed = sorted({name for part in parts for name in part.removed})
     return Pulled(changed, removed, *(counts[name] for name in Pulled._fields[2:]))
@@ -138,7 +137,7 @@ class _Project:
         self.key = short_hash(project["id"], project["created_at"])[:10]  # of this project alone, on any machine
         self._done = state.projects.setdefault(self.key, _Done())
         self._keeper = Keeper(folder.context)
-        self._files = ExportFiles(folder)
+        self._files: ExportFiles
         self.counts: Counter[str] = Counter()
         self.kept: list[str] = []
         self.changed: list[str] = []
@@ -153,7 +152,7 @@ class _Project:
         """Pull what changed since the last time; all tasks of an article together, since they go into one file."""
         heads: dict[int, _Head] = {}
         articles: dict[str, list[int]] = {}
-        for article, task in self._articles():
+        for article, task, _, _ in tasks_by_article(self._folder, self._studio, self._id, HEAD):
             heads[task["id"]] = _head(task)
             articles.setdefault(article, []).append(task["id"])
         self._tell_gone(heads)
@@ -173,7 +172,7 @@ class _Project:
         done, noted = 0, time.monotonic()
         for batch in _batches(wanted):
             ids = [i for article in batch for i in wanted[article]]
-            tasks = {task["id"]: task for task in self._studio.tasks(self._id, WHOLE, ids)}
+            tasks = {task["id"]: task for task in self._studio.tasks_with(self._id, WHOLE, ids)}
             kept = self._kept(tasks)
             for article in batch:
                 self._take(article, {i: kept[i] for i in wanted[article] if i in kept})
@@ -184,22 +183,6 @@ class _Project:
             done += len(ids)
             if progress:
                 progress(done, sum(map(len, wanted.values())))
-
-    def _articles(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The head of each task with the article that it is about; tasks that are not ours are looked into."""
-        foreign = []
-        for task in self._studio.tasks(self._id, HEAD):
-            mark = sent_mark(task.get("meta"))
-            if mark:
-                yield mark.article, task
-            else:
-                foreign.append(task)
-        for at in range(0, len(foreign), BATCH):
-            part = foreign[at : at + BATCH]
-            data = {task["id"]: task for task in self._studio.tasks(self._id, ("data",), [task["id"] for task in part])}
-            for task in part:
-                if task["id"] in data:
-                    yield article_of(self._folder.context, data[task["id"]], self._folder.text_ids), task
 
     def _tell_gone(self, heads: dict[int, _Head]) -> None:
         """A task that is no longer there takes nothing with it: what it had stays in the files."""
@@ -267,13 +250,13 @@ def _head(task: dict[str, Any]) -> _Head:
 
 
 def _batches(articles: dict[str, list[int]]) -> Iterator[list[str]]:
-    """Articles in groups of about `BATCH` tasks."""
+    """Articles in groups of about `PART` tasks."""
     batch: list[str] = []
     size = 0
     for article, tasks in articles.items():
         batch.append(article)
         size += len(tasks)
-        if size >= BATCH:
+        if size >= PART:
             yield batch
             batch, size = [], 0
     if batch:

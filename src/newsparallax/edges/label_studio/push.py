@@ -17,9 +17,9 @@ from ..engine import Progress
 from ..folder import CorpusFolder
 from ..guidelines_html import guidelines_html
 from ..matcher import Matcher
-from .client import Studio
+from .client import PART, Studio
 from .projects import project_title, set_up
-from .sending import PART, Delivered, Delivery, Items, parts
+from .sending import Delivered, Delivery, Items, parts
 
 
 class Source(StrEnum):

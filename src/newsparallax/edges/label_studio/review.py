@@ -17,10 +17,10 @@ from ...core.review import Review, dispute_items, review, review_config, to_revi
 from ..engine import Progress
 from ..folder import CorpusFolder
 from ..guidelines_html import guidelines_html
-from .client import Studio
+from .client import PART, Studio
 from .projects import review_title, set_up
 from .push import chosen_units, task_of
-from .sending import PART, Delivered, Delivery, parts
+from .sending import Delivered, Delivery, parts
 
 AGREED = "what the annotators agree on"
 HEAD = """<p><b>Adjudication.</b> What the annotators agree on is marked already. Each stretch marked DISPUTED, and each

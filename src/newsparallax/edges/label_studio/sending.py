@@ -11,16 +11,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
-from ...core.exchange import sent_mark
 from ...core.ids import short_hash
-from ...core.index import article_of
-from ...core.outgoing import Outgoing, data_digest
+from ...core.outgoing import Outgoing
 from ..engine import Progress
 from ..folder import CorpusFolder
 from .client import PASSING, Studio, StudioError
+from .projects import tasks_by_article
 
 BATCH, BATCH_SIZE = 100, 8_000_000  # tasks sent at a time, and characters of their data, of which one may have more
-PART = 20  # tasks with annotations or predictions in one request: some megabytes
 ATTEMPTS = 4  # of a batch that did not arrive; each waits until the server answers again
 
 _DIGEST = re.compile(r" [0-9a-f]{8}(?= \+|$)")
@@ -55,29 +53,16 @@ class Delivery:
 
     def there(self) -> dict[str, There]:
         """The tasks that the project has, by article. Of several of one article the first; the others are told."""
-        found: dict[str, There] = {}
-        foreign: list[dict[str, Any]] = []
-        for task in self._studio.tasks(self._project, ("meta", "total_annotations", "cancelled_annotations", "drafts")):
-            mark = sent_mark(task.get("meta"))
-            if mark is None:
-                foreign.append(task)
-            else:
-                self._note(found, mark.article, There(task["id"], mark.sha256, _work(task), certain=True))
         source = self._folder.context.corpus.articles
         named = not source.from_tasks or source.id_field is not None  # else a task's number may be that of another one
-        for part in parts(foreign, PART):
-            heads = {task["id"]: task for task in part}
-            for task in self._studio.tasks(self._project, ("data",), list(heads)):
-                article = article_of(self._folder.context, task, self._folder.text_ids)
-                work = _work(heads[task["id"]])
-                self._note(found, article, There(task["id"], data_digest(task["data"]), work, certain=named))
+        found: dict[str, There] = {}
+        fields = ("total_annotations", "cancelled_annotations", "drafts")
+        for article, task, digest, ours in tasks_by_article(self._folder, self._studio, self._project, fields):
+            if article in found:
+                self._say(f"article {article} has two tasks on the server, {found[article].id} and {task['id']}")
+            else:
+                found[article] = There(task["id"], digest, _work(task), certain=ours or named)
         return found
-
-    def _note(self, found: dict[str, There], article: str, task: There) -> None:
-        if article in found:
-            self._say(f"article {article} has two tasks on the server, {found[article].id} and {task.id}")
-        else:
-            found[article] = task
 
     def tasks(self, tasks: Iterable[Outgoing], total: int, progress: Progress | None) -> Delivered:
         """Import the tasks that are not there; bring those up to date on which nobody has worked."""
@@ -110,7 +95,7 @@ class Delivery:
 
     def _update(self, identity: int, task: Outgoing) -> None:
         """Show something else in a task; predictions for what it showed before go."""
-        for there in self._studio.tasks(self._project, ("predictions",), [identity]):
+        for there in self._studio.tasks_with(self._project, ("predictions",), [identity]):
             for prediction in there["predictions"]:
                 self._studio.write("DELETE", f"api/predictions/{prediction['id']}")
         self._studio.write("PATCH", f"api/tasks/{identity}", task.task())
@@ -133,7 +118,7 @@ class Delivery:
 
         def there() -> dict[int, tuple[int, str, str]]:
             ids = sorted({task for task, _ in wanted})
-            tasks = self._studio.tasks(self._project, ("predictions", "model_version", "result"), ids)
+            tasks = self._studio.tasks_with(self._project, ("predictions", "model_version", "result"), ids)
             found = ((task["id"], one) for task in tasks for one in task["predictions"])
             return {one["id"]: (task, one["model_version"] or "", short_hash(one["result"])) for task, one in found}
 
