@@ -52,6 +52,10 @@ clean:
 	$(PIP) --editable '.[annotate]'
 	touch $@
 
+.venv/release: .venv/base
+	$(PIP) --editable '.[release]'
+	touch $@
+
 .venv/test: .venv/base
 	$(PIP) --editable '.[test]'
 	touch $@

@@ -96,8 +96,16 @@ class Offsets(Record):
     edge_spaces: Literal["trim", "keep"] = "trim"
 
 
+class Citation(Record):
+    """How to cite the corpus: whom, since when, and where it is found."""
+
+    author: str
+    year: int
+    url: str | None = None
+
+
 class Corpus(Record):
-    """The corpus: what it is called, which version it is, how it is split and how gold is chosen."""
+    """The corpus: what it is called, which version it is, how it is split, how gold is chosen, how to cite it."""
 
     name: str
     version: str
@@ -108,6 +116,7 @@ class Corpus(Record):
     splits: dict[str, int] = msgspec.field(default_factory=lambda: {"train": 1})
     articles: FromTasks = msgspec.field(default_factory=FromTasks)
     offsets: Offsets = msgspec.field(default_factory=Offsets)
+    citation: Citation | None = None
 
 
 class Waiver(Record):
