@@ -39,6 +39,7 @@ OPTIONS = {
     "generate": ("--corpus", "--check"),
     "adopt": ("export", "dir", "--config"),
     "agreement": ("--corpus", "--json"),
+    "rehydrate": ("dataset", "--seeds", "--out"),
 }
 
 

@@ -23,12 +23,19 @@ def make_manifest(
     """
     corpus, codebook = context.corpus, context.codebook
     shapes = {name: schema.features(struct) for name, struct in schema.configs(codebook).items()}
+    digest = content_digest(shapes, tally.digest)
     return {
         "manifest_version": FORMAT,
         "name": corpus.name,
         "version": corpus.version,
         "codebook_version": codebook.codebook.version,
-        "content_digest": content_digest(shapes, tally.digest),
+        "content_digest": digest,
+        "texts": {
+            "total": tally.texts["total"],
+            "reserved": tally.texts["reserved"],  # may not be passed on
+            "withheld": 0,
+            "full_content_digest": digest,
+        },
         "human_gold": tally.gold["by_human"],
         "model_gold": tally.gold["by_model"],
         "counts": tally.as_counts(),

@@ -46,6 +46,7 @@ def convert_part(
         made, shown = article_rows(context, found, pretokenize)
         count_article(tally.agreement, context, found, compare_article(context, found, gold=False))
         tally.tokens += shown
+        tally.texts += _texts(made[schema.ARTICLES])
         tally.events.add(found.event_id)
         for config, added in made.items():
             rows.setdefault((config, split), []).extend(added)
@@ -55,6 +56,12 @@ def convert_part(
     schemas = {name: schema.arrow_schema(struct) for name, struct in schema.configs(context.codebook).items()}
     tables = {key: pa.Table.from_pylist(found_rows, schemas[key[0]]) for key, found_rows in rows.items()}
     return Part(tables, problems, tally)
+
+
+def _texts(rows: list[Row]) -> Counter[str]:
+    """How many texts there are, and how many of them may not be passed on."""
+    reserved = [not row["redistribute"] for row in rows if row["text"] is not None]
+    return Counter(total=len(reserved), reserved=sum(reserved))
 
 
 def _count(tally: Tally, found: Conversion) -> None:

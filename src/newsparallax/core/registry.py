@@ -104,6 +104,12 @@ class Citation(Record):
     url: str | None = None
 
 
+class Release(Record):
+    """What may be published: `public_addresses` are e-mail addresses that are public already, as of a newsroom."""
+
+    public_addresses: list[str] = []
+
+
 class Corpus(Record):
     """The corpus: what it is called, which version it is, how it is split, how gold is chosen, how to cite it."""
 
@@ -117,6 +123,7 @@ class Corpus(Record):
     articles: FromTasks = msgspec.field(default_factory=FromTasks)
     offsets: Offsets = msgspec.field(default_factory=Offsets)
     citation: Citation | None = None
+    release: Release = msgspec.field(default_factory=Release)
 
 
 class Waiver(Record):

@@ -16,15 +16,20 @@ from .codebook import Codebook, Field, Layer
 from .gold import METHODS
 
 ARTICLES, TOKENS, VOTES = "articles", "tokens", "votes"
+STANDOFF = "standoff"  # the folder of a stand-off release with the digests of what is withheld; no config
 KINDS = ("human", "model", "unknown")
 DIRECTIONS = ("right", "left", "bi")
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A value of an Arrow type by its name: string, int64, float64 or bool."""
+    """A value of an Arrow type by its name: string, int64, float64 or bool.
+
+    `words` marks words of an article's text, which a stand-off release withholds; what is written does not tell.
+    """
 
     dtype: str
+    words: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,9 @@ class Struct:
 Type = Scalar | ClassLabel | ListOf | Struct
 
 STRING, INT, FLOAT, BOOL = Scalar("string"), Scalar("int64"), Scalar("float64"), Scalar("bool")
+WORDS = Scalar("string", words=True)
 KIND = ClassLabel(KINDS)
-LINK = Struct({"span_id": STRING, "layer": STRING, "label": STRING, "start": INT, "end": INT, "quote": STRING, "direction": ClassLabel(DIRECTIONS)})  # fmt: skip  # noqa: E501
+LINK = Struct({"span_id": STRING, "layer": STRING, "label": STRING, "start": INT, "end": INT, "quote": WORDS, "direction": ClassLabel(DIRECTIONS)})  # fmt: skip  # noqa: E501
 MADE_BY: dict[str, Type] = {
     "annotator": STRING,
     "annotator_kind": KIND,
@@ -66,7 +72,7 @@ ARTICLE: dict[str, Type] = {
     "article_id": STRING,
     "event_id": STRING,
     "text_name": STRING,
-    "text": STRING,
+    "text": WORDS,
     "text_sha256": STRING,
     "title": STRING,
     "outlet": STRING,
@@ -85,7 +91,7 @@ ARTICLE: dict[str, Type] = {
     **MADE_BY,
     "annotations": ListOf(ANNOTATION),
 }
-PLACE: dict[str, Type] = {"span_id": STRING, "article_id": STRING, "event_id": STRING, "start": INT, "end": INT, "quote": STRING}  # fmt: skip  # noqa: E501
+PLACE: dict[str, Type] = {"span_id": STRING, "article_id": STRING, "event_id": STRING, "start": INT, "end": INT, "quote": WORDS}  # fmt: skip  # noqa: E501
 VOTE: dict[str, Type] = {
     **PLACE,
     "layer": STRING,
@@ -139,7 +145,7 @@ def reserved_columns() -> dict[str, set[str]]:
     return {
         "span": {*PLACE, *MADE_BY, *REPAIRED, "label", "labels"},
         "article": {*ARTICLE},
-        "config": {ARTICLES, TOKENS, VOTES, "default"},
+        "config": {ARTICLES, TOKENS, VOTES, STANDOFF, "default"},
     }
 
 
@@ -189,7 +195,7 @@ def _rows(layer: Layer) -> Struct:
 
 def _articles(codebook: Codebook) -> Struct:
     spans: dict[str, Type] = {
-        name: ListOf(Struct({"span_id": STRING, "start": INT, "end": INT, "quote": STRING, **_span_fields(layer)}))
+        name: ListOf(Struct({"span_id": STRING, "start": INT, "end": INT, "quote": WORDS, **_span_fields(layer)}))
         for name, layer in codebook.layers.items()
     }
     documents = {name: field_type(field) for name, field in codebook.document.items()}
@@ -206,7 +212,7 @@ def _tokens(codebook: Codebook, layer_name: str) -> Struct:
             "kind": STRING,
             "start": INT,
             "end": INT,
-            "tokens": ListOf(STRING),
+            "tokens": ListOf(WORDS),
             "starts": ListOf(INT),
             "ends": ListOf(INT),
             "tags": ListOf(tags),

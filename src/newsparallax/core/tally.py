@@ -40,6 +40,7 @@ class Tally:
     labels: Counter[tuple[str, str]] = field(default_factory=Counter)
     annotators: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
+    texts: Counter[str] = field(default_factory=Counter)  # total, and those that may not be passed on
     events: set[str] = field(default_factory=set)
     agreement: Agreement = field(default_factory=Agreement)
     digest: int = 0
@@ -73,4 +74,4 @@ class Tally:
         }
 
 
-_COUNTERS = ("counts", "problems", "repairs", "states", "gold", "rows", "labels", "annotators", "tokens")
+_COUNTERS = ("counts", "problems", "repairs", "states", "gold", "rows", "labels", "annotators", "tokens", "texts")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +10,6 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..core import schema
 from ..core.croissant import make_croissant
@@ -25,6 +22,7 @@ from ..core.waive import Waiving
 from .agreement import card_figures
 from .card import write_card
 from .engine import Progress, convert_corpus
+from .facts import file_facts, files_of, write_json
 from .folder import CorpusFolder
 from .generate import stale_files
 from .parquet import ConfigWriter, relieve
@@ -67,13 +65,13 @@ def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progr
         for name in ALONG:
             if (folder.annotations / name).is_file():
                 shutil.copyfile(folder.annotations / name, draft / name)
-        files = {path.relative_to(draft).as_posix(): _file(path) for path in sorted(draft.rglob("*")) if path.is_file()}
+        files = files_of(draft)
         manifest = make_manifest(folder.context, tally, files, {"pyarrow": pa.__version__})
         write_card(folder, draft, manifest, card_figures(folder.context, tally))
-        _write_json(draft / "croissant.json", make_croissant(folder.context, manifest))
-        manifest["files"] |= {name: _file(draft / name) for name in ("README.md", "croissant.json")}
-        _write_json(draft / MARK, manifest)
-        read_back(draft, folder.context, tally)
+        write_json(draft / "croissant.json", make_croissant(folder.context, manifest))
+        manifest["files"] |= {name: file_facts(draft / name) for name in ("README.md", "croissant.json")}
+        write_json(draft / MARK, manifest)
+        read_back(draft, folder.context.codebook, tally.rows)
     if out is None:
         point(latest, place)
     total = sum(tally.problems.values()) - tally.counts["problems_waived"]
@@ -157,14 +155,3 @@ def _finish(
             writers.setdefault((config, split), ConfigWriter(draft, config, split, shape))
     for writer in writers.values():
         writer.close()
-
-
-def _file(path: Path) -> dict[str, Any]:
-    with path.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
-    return {"sha256": digest, "bytes": path.stat().st_size, "rows": rows}
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from ..core import schema
+from ..core.changelog import FILE as CHANGELOG
+from ..core.changelog import data_changes
 from ..core.codebook import Codebook
 from ..core.context import Context
 from ..core.errors import CorpusError
@@ -16,7 +18,19 @@ from ..core.render.card import block_names, fill_blocks, render_blocks
 from .folder import CorpusFolder
 
 CARD = "dataset_card.md"
-BLOCKS = ("version", "annotators", "agreement", "counts", "configs", "layers", "splits", "articles")
+BLOCKS = (
+    "version",
+    "annotators",
+    "agreement",
+    "counts",
+    "configs",
+    "layers",
+    "splits",
+    "articles",
+    "citation",
+    "changes",
+    "texts",
+)
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -26,12 +40,17 @@ def write_card(folder: CorpusFolder, draft: Path, manifest: dict[str, Any], figu
     `figures` are those of agreement.
     """
     front, prose = read_card(folder)
-    front = {**_defaults(folder.context), **front, **_loading(folder.context.codebook, manifest)}
+    front = {**_defaults(folder.context), **front, **loading(folder.context.codebook, manifest)}
+    body = fill_blocks(prose, render_blocks(folder.context, manifest, figures, changes_of(folder)))
+    (draft / "README.md").write_text(f"---\n{front_matter(front)}---\n{body}", encoding="utf-8")
+
+
+def front_matter(front: dict[str, Any]) -> str:
+    """The YAML at the head of a card, which reads back as what it was made from."""
     text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
     if yaml.safe_load(text) != front:  # line ends of Unicode, such as U+0085 in a label, come back as spaces
         text = yaml.safe_dump(front, sort_keys=False, width=1000)
-    body = fill_blocks(prose, render_blocks(folder.context, manifest, figures))
-    (draft / "README.md").write_text(f"---\n{text}---\n{body}", encoding="utf-8")
+    return text
 
 
 def read_card(folder: CorpusFolder) -> tuple[dict[str, Any], str]:
@@ -55,6 +74,13 @@ def read_card(folder: CorpusFolder) -> tuple[dict[str, Any], str]:
                 f"expected one of {', '.join(BLOCKS)}, found {name!r}", file=CARD, place="begin generated"
             )
     return front, text
+
+
+def changes_of(folder: CorpusFolder) -> str:
+    """What CHANGELOG.md says that this version changed in the data; "" where it says nothing."""
+    path = folder.root / CHANGELOG
+    text = path.read_bytes().decode("utf-8", "replace") if path.is_file() else ""
+    return data_changes(text, folder.context.corpus.version)
 
 
 def card_text(folder: CorpusFolder) -> str:
@@ -82,12 +108,15 @@ def _defaults(context: Context) -> dict[str, Any]:
     return found
 
 
-def _loading(codebook: Codebook, manifest: dict[str, Any]) -> dict[str, Any]:
+def loading(codebook: Codebook, manifest: dict[str, Any]) -> dict[str, Any]:
     """`configs` and `dataset_info`: explicit files and features, so that nothing is inferred from names or data."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from datasets import Features
 
-    splits = sorted({path.split("/")[1].rsplit("-", 1)[0] for path in manifest["files"] if path.endswith(".parquet")})
+    rows_of = [
+        path for path in manifest["files"] if path.endswith(".parquet") and path.split("/")[0] != schema.STANDOFF
+    ]
+    splits = sorted({path.split("/")[1].rsplit("-", 1)[0] for path in rows_of})
     configs, infos = [], []
     for name, struct in schema.configs(codebook).items():
         # `datasets` (5.2) refuses a config of which one split has no rows; one without any can only be streamed.

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from ..core.errors import NewsParallaxError
 from ..core.ids import DIGEST_MODULUS, rows_digest
 from ..core.manifest import content_digest
+from ..core.schema import STANDOFF
 
 BATCH = 256  # rows held at a time; an article's row has all its spans
 
@@ -26,11 +27,13 @@ def digest_of(folder: Path) -> str:
     shapes: dict[str, Any] = {}
     total = 0
     for path in sorted(folder.glob("*/*.parquet")):
+        if path.parent.name == STANDOFF:  # digests of texts, no rows
+            continue
         config, split = path.parent.name, path.stem.rpartition("-")[0]
         name = path.relative_to(folder).as_posix()
         try:
             with pq.ParquetFile(path) as file:
-                features = _features(file.schema_arrow, name)
+                features = features_of(file.schema_arrow, name)
                 if shapes.setdefault(config, features) != features:
                     raise NewsParallaxError(f"other features than in the other files of {config}", file=name)
                 for batch in file.iter_batches(BATCH):
@@ -42,7 +45,7 @@ def digest_of(folder: Path) -> str:
     return content_digest(shapes, total % DIGEST_MODULUS)
 
 
-def _features(schema: pa.Schema, name: str) -> Any:
+def features_of(schema: pa.Schema, name: str) -> Any:
     """The features that the build wrote into the metadata of a file's schema."""
     try:
         return msgspec.json.decode((schema.metadata or {})[b"huggingface"])["info"]["features"]

@@ -13,7 +13,7 @@ from ..core.render.guidelines import render_guidelines
 from ..core.render.label_config import render_label_config
 from ..core.tally import Tally
 from .agreement import card_figures
-from .card import CARD, card_text, read_card
+from .card import CARD, card_text, changes_of, read_card
 from .engine import convert_corpus
 from .folder import CorpusFolder
 
@@ -30,7 +30,9 @@ def generated_files(folder: CorpusFolder, tally: Tally) -> dict[Path, str]:
     }
     if (folder.root / CARD).is_file():
         read_card(folder)
-        blocks = render_blocks(context, make_manifest(context, tally, {}, {}), card_figures(context, tally))
+        blocks = render_blocks(
+            context, make_manifest(context, tally, {}, {}), card_figures(context, tally), changes_of(folder)
+        )
         files[Path(CARD)] = fill_blocks(card_text(folder), blocks)
     return files
 

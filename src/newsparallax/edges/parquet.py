@@ -19,6 +19,11 @@ def relieve(writers: Collection[ConfigWriter]) -> None:
         max(writers, key=lambda writer: writer.waiting).flush()
 
 
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer with the settings that all Parquet files of a dataset share."""
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True)
+
+
 class ConfigWriter:
     """Writes the rows of one config and split to `<config>/<split>-NNNNN.parquet`.
 
@@ -65,7 +70,7 @@ class ConfigWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._path = self.folder / f"{self.split}-{self._number:05d}.parquet"
         self._number += 1
-        self._writer = pq.ParquetWriter(self._path, self.schema, compression="zstd", write_page_index=True)
+        self._writer = parquet_writer(self._path, self.schema)
         return self._writer
 
     def _finish(self) -> None:

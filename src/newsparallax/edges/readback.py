@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from ..core import schema
-from ..core.context import Context
+from ..core.codebook import Codebook
 from ..core.errors import NewsParallaxError
-from ..core.tally import Tally
 
 BATCH = 1000
 
 
-def read_back(folder: Path, context: Context, tally: Tally) -> None:
-    """Load every config of the dataset in `folder` and compare it with what was converted.
+def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], int]) -> None:
+    """Load every config of the dataset in `folder` and compare it with what was written.
 
-    Raises NewsParallaxError naming config and split when a count, a feature or a quote is not what was written.
+    `rows` says how many by (config, split). A text that is withheld has no quotes. Raises NewsParallaxError naming
+    config and split when a count, a feature or a quote is not what was written.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the import, which reads it; nothing here needs a hub
     import datasets
@@ -29,7 +29,7 @@ def read_back(folder: Path, context: Context, tally: Tally) -> None:
     datasets.disable_progress_bars()
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:  # beside the draft, so that no killed run leaves it
         try:
-            _load_all(folder, context, tally, cache)
+            _load_all(folder, codebook, rows, cache)
         except (NewsParallaxError, OSError):
             raise
         except Exception as error:  # `datasets` raises errors of many kinds
@@ -39,23 +39,23 @@ def read_back(folder: Path, context: Context, tally: Tally) -> None:
             raise NewsParallaxError(message.split("\n")[0], hint="is the disk full? nothing was changed") from None
 
 
-def _load_all(folder: Path, context: Context, tally: Tally, cache: str) -> None:
+def _load_all(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], int], cache: str) -> None:
     import datasets
 
-    for config, struct in schema.configs(context.codebook).items():
-        if not any(rows for (name, _), rows in tally.rows.items() if name == config):
+    for config, struct in schema.configs(codebook).items():
+        if not any(number for (name, _), number in rows.items() if name == config):
             continue  # `datasets` cannot load a config without rows
         loaded = datasets.load_dataset(str(folder), config, cache_dir=cache)
         pa.default_memory_pool().release_unused()
-        _compare(config, loaded, datasets.Features.from_dict(schema.features(struct)), tally)
-        if config in context.codebook.layers:
+        _compare(config, loaded, datasets.Features.from_dict(schema.features(struct)), rows)
+        if config in codebook.layers:
             texts = datasets.load_dataset(str(folder), schema.ARTICLES, cache_dir=cache)
             for split in loaded:
                 _compare_quotes(config, split, texts[split], loaded[split])
 
 
-def _compare(config: str, loaded: Any, features: Any, tally: Tally) -> None:
-    expected = {split: rows for (name, split), rows in tally.rows.items() if name == config and rows}
+def _compare(config: str, loaded: Any, features: Any, rows: Mapping[tuple[str, str], int]) -> None:
+    expected = {split: number for (name, split), number in rows.items() if name == config and number}
     found = {str(split): dataset.num_rows for split, dataset in loaded.items()}
     if found != expected:
         raise NewsParallaxError(f"loaded {found} rows, wrote {expected}", file=config)
@@ -69,13 +69,14 @@ def _compare(config: str, loaded: Any, features: Any, tally: Tally) -> None:
 def _compare_quotes(config: str, split: str, articles: Any, spans: Any) -> None:
     """Every quote is the slice that its offsets name; both sides are in order of article ids, so one pass does."""
     texts = _columns(articles, ("article_id", "text"))
-    key, text = None, ""
+    key: str | None = None
+    text: str | None = ""
     for article_id, start, end, quote in _columns(spans, ("article_id", "start", "end", "quote")):
         while key != article_id:
             key, text = next(texts, (None, ""))
             if key is None:
                 raise NewsParallaxError(f"{article_id} has spans, but no text", file=config, place=split)
-        if text[start:end] != quote:
+        if (text if text is None else text[start:end]) != quote:
             raise NewsParallaxError(f"{article_id} {start}..{end} is not {quote!r}", file=config, place=split)
 
 

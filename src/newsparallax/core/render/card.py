@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import schema
+from ..citation import bibtex
 from ..codebook import Attribute, Codebook, Layer
 from ..context import Context
 from ..errors import CorpusError
@@ -80,6 +81,11 @@ def fill_blocks(card: str, blocks: dict[str, str]) -> str:
     return _BLOCK.sub(lambda found: f"{found[1]}\n{blocks[found[2]].strip()}\n\n{found[4]}", card)
 
 
+def block_contents(card: str) -> dict[str, str]:
+    """The generated blocks of the card by name, as they stand between their markers."""
+    return {found[2]: found[3] for found in _BLOCK.finditer(card)}
+
+
 def block_names(card: str) -> list[str]:
     """The names of the generated blocks in the card. Raises CorpusError for a marker without its partner."""
     blocks = list(_BLOCK.finditer(card))
@@ -92,8 +98,8 @@ def block_names(card: str) -> list[str]:
     return [found[2] for found in blocks]
 
 
-def render_blocks(context: Context, manifest: dict[str, Any], figures: dict[str, Any]) -> dict[str, str]:
-    """Every generated block as Markdown; `figures` are those of agreement."""
+def render_blocks(context: Context, manifest: dict[str, Any], figures: dict[str, Any], changes: str) -> dict[str, str]:
+    """Every generated block as Markdown; `figures` are those of agreement, `changes` what the version changed."""
     return {
         "version": _version(context, manifest),
         "counts": "\n".join(_counts(manifest)),
@@ -103,7 +109,37 @@ def render_blocks(context: Context, manifest: dict[str, Any], figures: dict[str,
         "configs": "\n".join(_configs(context.codebook, manifest)),
         "splits": "\n".join(_splits(manifest)),
         "articles": "\n".join(_articles(context, manifest)),
+        "citation": _citation(context),
+        "changes": changes or f"CHANGELOG.md says nothing of version {context.corpus.version}.",
+        "texts": texts_block(manifest),
     }
+
+
+def texts_block(manifest: dict[str, Any]) -> str:
+    """Whether this copy holds the articles' texts, and what may be done with it; from the manifest alone."""
+    texts = manifest["texts"]
+    total, reserved, withheld, back = (texts.get(key, 0) for key in ("total", "reserved", "withheld", "put_back"))
+    number = _number(total, "text")
+    if withheld:
+        mixed = (
+            f" {_number(back, 'text')} came from the user's own copies: **do not pass this copy on.**" if back else ""
+        )
+        return (
+            f"**Stand-off: {withheld:,} of {number} and their quotes and tokens are left out of this copy.**{mixed}"
+            " Offsets, labels, arrows and `text_sha256` are here. With your own copies of the articles,"
+            " `scripts/rehydrate.py DATASET --seeds DIR --out DIR` of the project's repository puts the words back, and"
+            " proves that they are the ones that were annotated."
+        )
+    if back:
+        return f"This copy holds {number}; {back:,} came from the user's own copies. **Do not pass this copy on.**"
+    if reserved:
+        return f"This copy holds {number}; {reserved:,} may not be passed on. **Do not upload this folder.**"
+    return f"This copy holds {number}; all may be passed on."
+
+
+def _citation(context: Context) -> str:
+    entry = bibtex(context.corpus)
+    return f"```bibtex\n{entry}\n```" if entry else "How to cite the corpus is not stated."
 
 
 def _version(context: Context, manifest: dict[str, Any]) -> str:
