@@ -361,8 +361,8 @@ def spoken(source: str, words: set[str]) -> list[tuple[int, str]]:
     A distinctive word counts anywhere in any string, even a docstring; a plain one where a string is that word alone.
     """
     distinctive = [word for word in words if is_distinctive(word)]
-    pattern = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, distinctive)) or '(?!)'})(?![\w-])")
-    found = []
+    pattern = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, distinctive)) or '(?!)'})(?![\w-]|/NAME)")
+    found = []  # ORG/NAME stands for a repository of a hub
     for line, content, documents in strings(source):
         found += [(line, match[1]) for match in pattern.finditer(content)]
         if not documents and content in words and not is_distinctive(content):
@@ -389,6 +389,7 @@ def test_the_words_looked_for_are_those_of_our_corpus():
         ('def f():\n    """As in China Daily."""', ["China Daily"]),
         ('def f():\n    """Who holds the target."""\n    return "its own target"', []),
         ("euphemisms = 1  # PER", []),
+        ('"hub:ORG/NAME, not ORG"', ["ORG"]),
     ],
 )
 def test_what_counts_as_spelling_a_word(source, found):

@@ -27,7 +27,7 @@ from .toml import key_text
 Found = Iterator[tuple[str, str]]
 
 _NAME = re.compile(r"[^\W\d][\w-]*")
-_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_VERSION = re.compile(r"(?:(?:0|[1-9][0-9]*)\.){2}(?:0|[1-9][0-9]*)", re.ASCII)
 _SPLIT = re.compile(r"\w+(\.\w+)*")
 
 
