@@ -19,7 +19,7 @@ from newsparallax.edges.card import BLOCKS
 from newsparallax.edges.folder import open_corpus
 
 REPO = Path(__file__).parents[1]
-COPIED = ("src", "scripts", "seeds", "annotations", "dataset_card.md", "tests/corpora")
+COPIED = ("src", "scripts", "seeds", "annotations", "dataset_card.md", "CHANGELOG.md", "tests/corpora")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "dataset_card.md")
 README, CARD = ((REPO / name).read_text(encoding="utf-8") for name in ("README.md", "dataset_card.md"))
 SCRIPTS = sorted(path.stem for path in (REPO / "scripts").glob("*.py"))

@@ -1,0 +1,314 @@
+"""Publishing to a hub, as a maintainer does it: what arrives, what stays, what is refused, what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from faults import writes
+from small_corpora import ROOT, Publisher, release, write_release
+from stand_in import TOKEN
+
+from helpers import span, task
+
+REPO = "org/tiny"
+LOAD = """
+import json, sys
+from datasets import load_dataset
+repo, revision = sys.argv[1:]
+found = load_dataset(repo, revision=revision)
+spans = load_dataset(repo, "spans", revision=revision)
+names = spans["train"].features["label"].names
+print(json.dumps({"texts": list(found["train"]["text"]), "labels": [names[n] for n in spans["train"]["label"]]}))
+"""
+
+
+def published(hub, corpus, *options):
+    ran = release(hub.environment(), "publish", "--repo", REPO, "--corpus", corpus, *options)
+    assert ran.returncode == 0, ran.stderr
+    assert TOKEN not in ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def refused(hub, corpus, *options, repo=REPO, token=TOKEN):
+    before = hub.tags(REPO) if hub.repository(REPO).exists else {}
+    ran = release(hub.environment(token), "publish", "--repo", repo, "--corpus", corpus, *options)
+    assert ran.returncode == 2, ran.stdout
+    assert "Traceback" not in ran.stderr
+    assert TOKEN not in ran.stdout + ran.stderr
+    assert (hub.tags(REPO) if hub.repository(REPO).exists else {}) == before
+    return ran.stderr
+
+
+def loaded(hub, revision):
+    command = [sys.executable, "-c", LOAD, REPO, revision]
+    ran = subprocess.run(command, env=os.environ | hub.environment(None), text=True, capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def staged(corpus, version="0.1.0"):
+    """File -> content of what was made ready to be sent."""
+    place = corpus / "build" / f"{version}-release"
+    return {path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
+def at(hub, revision):
+    return {path: hub.read(REPO, revision, path) for path in hub.files(REPO, revision) if path != ".gitattributes"}
+
+
+def test_a_release_is_one_commit_with_a_tag_that_loads(hub, tmp_path):
+    corpus = write_release(tmp_path / "corpus")
+    said = published(hub, corpus, "--dry-run")
+    assert "nothing was sent" in said
+    assert {request.method for request in hub.log} == {"GET"}
+    said = published(hub, corpus)
+    assert "v0.1.0 is commit" in said
+    assert [commit.title for commit in hub.commits(REPO)] == ["Version 0.1.0", "initial commit"]
+    assert hub.tags(REPO) == {"v0.1.0": hub.commits(REPO)[0].sha}
+    assert at(hub, "v0.1.0") == staged(corpus)
+    assert loaded(hub, "v0.1.0")["labels"] == ["PER", "PER"]
+    assert all(loaded(hub, "v0.1.0")["texts"])
+    assert not [request for request in hub.log if TOKEN in request.path]
+    assert "holds it already" in published(hub, corpus)
+    assert len(hub.commits(REPO)) == 2
+
+
+def test_the_next_release_renews_removes_and_keeps_what_was_written_by_hand(hub, tmp_path):
+    corpus = write_release(tmp_path / "corpus")
+    published(hub, corpus)
+    card = hub.read(REPO, "main", "README.md").decode()
+    by_hand = card.replace("---\n", "---\nviewer: false\n", 1) + "\n## Written by hand\n"
+    strays = {"figure.png": b"png", "spans/train-00007.parquet": b"stray", "tiny.py": b"raise SystemExit"}
+    hub.commit_by_hand(REPO, {"README.md": by_hand.encode(), **strays}, "by hand")
+    marks = [span(0, 3, "Kim"), span(8, 11, "Lee", id="r2")]
+    exports = {"a.json": [task("Kim met Lee in Seoul on a cold day.", marks, id=1)], "b.json": [task("New.", id=9)]}
+    changed = write_release(tmp_path / "second", "0.2.0", exports=exports)  # article 2 is gone
+    said = published(hub, changed)
+    assert "since 0.1.0: major: article removed" in said
+    assert "  removed: spans/train-00007.parquet\n  removed: tiny.py\n" in said
+    assert "card: kept `viewer` of the front matter" in said
+    readme = hub.read(REPO, "v0.2.0", "README.md").decode()
+    assert "\nviewer: false\n" in readme
+    assert readme.endswith("\n## Written by hand\n")
+    assert "**0.2.0**" in readme
+    assert set(at(hub, "v0.2.0")) == set(staged(changed, "0.2.0")) | {"figure.png"}
+    assert loaded(hub, "v0.1.0")["labels"] == ["PER", "PER"]
+    assert len(loaded(hub, "v0.2.0")["texts"]) == 2
+
+
+def test_a_version_that_says_too_little_is_refused(hub, tmp_path):
+    published(hub, write_release(tmp_path / "one"))
+    same = refused(hub, write_release(tmp_path / "two", labels={"b": "LOC"}))
+    assert "0.1.0 is released in org/tiny already, with other content" in same
+    assert "raise the version" in same
+    lower = refused(hub, write_release(tmp_path / "three", "0.0.9", labels={"b": "LOC"}))
+    assert "0.0.9 is too small after 0.1.0: patch" in lower
+    assert "the smallest honest version is 0.1.1" in lower
+    moved = {"exports": {"a.json": [task("Kim met Lee in Seoul on a cold day.", [span(0, 7, "Kim met")])]}}
+    said = refused(hub, write_release(tmp_path / "four", "0.1.1", **moved))
+    assert "0.1.1 is too small after 0.1.0: major" in said
+    assert "the smallest honest version is 0.2.0" in said
+    published(hub, write_release(tmp_path / "five", "0.1.1", labels={"b": "LOC"}))
+    assert loaded(hub, "v0.1.1")["labels"] == ["PER", "LOC"]
+
+
+def test_what_somebody_else_commits_in_between_is_kept(hub, tmp_path):
+    corpus = write_release(tmp_path / "corpus")
+    hub.create(REPO)
+    fault = hub.fail(1, "hook", where=lambda request: "/commit/" in request.path, hook=lambda _: hub.commit_by_hand(REPO, {"LICENSE": b"theirs"}, "theirs"))  # fmt: skip  # noqa: E501
+    ran = release(hub.environment(), "publish", "--repo", REPO, "--corpus", corpus)
+    assert ran.returncode == 0, ran.stderr
+    assert fault.fired
+    assert "A commit has happened since" in ran.stderr
+    assert [commit.title for commit in hub.commits(REPO)] == ["Version 0.1.0", "theirs", "initial commit"]
+    assert at(hub, "v0.1.0") == staged(corpus) | {"LICENSE": b"theirs"}
+
+
+def test_somebody_who_commits_again_and_again_stops_it_in_the_end(hub, tmp_path):
+    corpus = write_release(tmp_path / "corpus")
+    hub.create(REPO)
+    hub.fail(1, "hook", times=99, where=lambda request: "/commit/" in request.path, hook=lambda request: hub.commit_by_hand(REPO, {"n": str(len(hub.log)).encode()}, "theirs"))  # fmt: skip  # noqa: E501
+    said = refused(hub, corpus)
+    assert said.count("looking again") == 4
+    assert "error: the hub at" in said
+    assert hub.tags(REPO) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "more"),
+    [("status", "/commit/", {"status": 503}), ("drop", "/commit/", {}), ("lose", "/commit/", {}), ("lose", "/tag/", {}),
+     ("drop", "/tag/", {}), ("status", "/refs", {"status": 429}), ("lose", "repos/create", {})],
+)  # fmt: skip
+def test_a_hub_that_fails_once_is_asked_again(hub, publisher, kind, part, more):
+    fault = hub.fail(1, kind, where=lambda request: part in request.path, **more)
+    ended = publisher(hub).publish(REPO)
+    assert fault.fired == 1
+    assert ended["status"] == 0, ended["said"]
+    assert len(hub.commits(REPO)) == 2
+    assert hub.tags(REPO) == {"v0.1.0": hub.commits(REPO)[0].sha}
+
+
+def test_a_hub_that_keeps_failing_is_told(hub, publisher):
+    hub.fail(1, "status", times=99, where=lambda request: "/commit/" in request.path, status=500)
+    ended = publisher(hub).publish(REPO)
+    assert ended["status"] == 2
+    assert "HubError: the hub at" in ended["said"]
+    assert "did not commit to org/tiny" in ended["said"]
+    assert hub.tags(REPO) == {}
+
+
+def test_what_the_hub_changes_on_the_way_is_found_before_there_is_a_tag(hub, publisher):
+    def meddle(_):
+        hub.commit_by_hand(REPO, {".huggingface.yaml": b"configs:\n- config_name: spans\n  data_files: votes/*\n"}, "x")
+
+    hub.create(REPO)
+    meddle(None)
+    ended = publisher(hub).publish(REPO)
+    assert ended["status"] == 2
+    assert hub.tags(REPO) == {}
+
+
+@pytest.mark.parametrize(
+    ("token", "repo", "said"),
+    [("hf_wrong", REPO, "give a token in HF_TOKEN that may do this"), (None, REPO, "HF_TOKEN is not set"),
+     (TOKEN, "tiny", "'tiny' names no repository")],
+)  # fmt: skip
+def test_who_may_not_publish_is_told_before_anything_is_built(hub, tmp_path, token, repo, said):
+    corpus = write_release(tmp_path / "corpus")
+    assert said in refused(hub, corpus, repo=repo, token=token)
+    assert not (corpus / "build").exists()
+
+
+def test_a_hub_that_is_not_there_is_told(hub, tmp_path):
+    env = hub.environment() | {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    ran = release(env, "publish", "--repo", REPO, "--corpus", write_release(tmp_path / "corpus"))
+    assert ran.returncode == 2
+    assert re.match(
+        r"error: the hub at http://127\.0\.0\.1:9 did not look at org/tiny: .*\n  try again later\n", ran.stderr
+    )
+
+
+def test_two_publishers_of_one_version_end_whole(hub, tmp_path):
+    """The second is told why not, or comes before the first; the tag is one of the two, whole, and never moves."""
+    ours, theirs = (
+        write_release(tmp_path / name, labels={"b": label}) for name, label in (("one", "PER"), ("two", "LOC"))
+    )
+    pair = [Publisher(corpus, hub.environment()) for corpus in (ours, theirs)]
+    for publisher in pair:
+        publisher.start(REPO)
+    ended = [publisher.wait() for publisher in pair]
+    for publisher in pair:
+        publisher.close()
+    assert sorted(end["status"] for end in ended) == [0, 2], ended
+    winner = [end["status"] for end in ended].index(0)
+    assert at(hub, "v0.1.0") == staged((ours, theirs)[winner])
+    assert "is released in org/tiny already" in ended[1 - winner]["said"]
+
+
+def test_two_publishers_of_two_versions_end_whole_one_after_the_other(hub, tmp_path):
+    first, second = write_release(tmp_path / "one"), write_release(tmp_path / "two", "0.2.0", labels={"b": "LOC"})
+    pair = [Publisher(corpus, hub.environment()) for corpus in (first, second)]
+    for publisher in pair:
+        publisher.start(REPO)
+    ended = [publisher.wait() for publisher in pair]
+    for publisher in pair:
+        publisher.close()
+    for corpus, version, end in zip((first, second), ("0.1.0", "0.2.0"), ended, strict=True):
+        if end["status"] == 0:
+            assert at(hub, f"v{version}") == staged(corpus, version)
+        else:
+            assert "too small after 0.2.0" in end["said"]
+            assert f"v{version}" not in hub.tags(REPO)
+    assert ended[1]["status"] == 0
+
+
+def test_everything_that_is_sent_of_this_corpus_is_without_eight_words_of_its_articles(hub, tmp_path):
+    hub.keep_bodies = True
+    corpus = tmp_path / "corpus"
+    for name in ("seeds", "annotations"):
+        shutil.copytree(ROOT / name, corpus / name)
+    for name in ("dataset_card.md", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, corpus / name)
+    published(hub, corpus)
+    texts = [path.read_text(encoding="utf-8") for path in (corpus / "seeds").glob("*.txt")]
+    assert len(texts) == 2
+    everything = list(hub.sent())
+    assert any(b"PAR1" in body for _, body in everything)
+    kept = " ".join(strings_of(body) for _, body in everything)
+    assert runs_of(kept).isdisjoint(set().union(*map(runs_of, texts)))
+    assert runs_of(f"{kept} {texts[0]}") & runs_of(texts[0])
+
+
+def runs_of(text):
+    words = re.findall(r"\w+", text.lower())
+    return {" ".join(words[at : at + 8]) for at in range(len(words) - 7)}
+
+
+def strings_of(body):
+    """The text in a body: of a Parquet file every string of it, decompressed."""
+    import io
+
+    import pyarrow.parquet as pq
+
+    if body[:4] != b"PAR1" or body[-4:] != b"PAR1":  # or the beginning of one, which is sent before the upload
+        return body.decode("utf-8", "replace")
+    return " ".join(walked(pq.read_table(io.BytesIO(body)).to_pylist()))
+
+
+def walked(value):
+    if isinstance(value, str):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from walked(part)
+
+
+@pytest.fixture
+def publisher(tmp_path):
+    """Makes a publisher of the small corpus for a hub, and ends it."""
+    made = []
+
+    def make(hub):
+        made.append(Publisher(write_release(tmp_path / "corpus"), hub.environment()))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_interruption_at_any_request_leaves_a_whole_release_or_none(hub, publisher, tmp_path, part, after):
+    """Killed at the n-th request, then repeated: one commit, one tag on it, and in between never half a release."""
+    running = publisher(hub)
+    whole = staged(tmp_path / "corpus")
+    hub.log.clear()
+    assert running.publish("org/count")["status"] == 0
+    total = len(hub.log)
+    where = writes if after else (lambda request: True)
+    numbers = range(1, (sum(map(writes, hub.log)) if after else total) + 1)
+    for number in numbers[part::4]:
+        repo = f"org/kill-{number}"
+        fault = hub.fail(number, "kill", where=where, after=after)
+        fault.pid = running.start(repo)
+        assert running.wait()["status"] == -9
+        check_whole(hub, repo, whole)
+        hub.plan.clear()
+        ended = running.publish(repo)
+        assert ended["status"] == 0, ended["said"]
+        check_whole(hub, repo, whole)
+        assert set(hub.tags(repo)) == {"v0.1.0"}
+        assert len(hub.commits(repo)) == 2
+
+
+def check_whole(hub, repo, whole):
+    for tag in hub.tags(repo) if hub.repository(repo).exists else ():
+        files = {path: hub.read(repo, tag, path) for path in hub.files(repo, tag) if path != ".gitattributes"}
+        assert files == whole
