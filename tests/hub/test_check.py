@@ -1,0 +1,185 @@
+"""Everything that forbids to publish a version is found, told by its code, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+from small_corpora import ROOT, WITHHELD, changelog, release, write_release
+
+from helpers import span, task
+from newsparallax.edges.build import build
+from newsparallax.edges.folder import open_corpus
+from newsparallax.edges.release.check import CHECKS
+from newsparallax.edges.release.prepare import Release
+
+LABELS = {"PER": {}, "LOC": {}}
+EIGHT = " ".join(WITHHELD.split()[2:10])
+
+
+def prepared(corpus):
+    folder = open_corpus(corpus)
+    made = Release(folder, build(folder), "auto")
+    made.finish()
+    return made
+
+
+def findings(corpus, last=None):
+    return [(found.code, f"{found.file}: {found.message}") for found in prepared(corpus).check(last)]
+
+
+def withheld(tmp_path, *, data=None, codebook=None, result=None):
+    """A corpus whose only text may not be passed on."""
+    text = {"text": WITHHELD} | (data or {})
+    marks = result or [span(0, 9, "the quick")]
+    one = {"id": 1, "data": text, "annotations": [{"id": 11, "completed_by": 1, "result": marks}]}
+    case = {"exports": {"a.json": [one]}} | ({"codebook": codebook} if codebook else {})
+    corpus = write_release(tmp_path / "corpus", **case)
+    path = corpus / "annotations/corpus.toml"
+    path.write_text(path.read_text().replace("redistribute = true", "redistribute = false"))
+    return corpus
+
+
+def defined(text):
+    return {"layers": {"spans": {"labels": {"PER": {"definition": text}, "LOC": {}}}}}
+
+
+def test_a_version_that_is_ready_has_no_findings(tmp_path):
+    assert findings(write_release(tmp_path / "free")) == []
+    assert findings(withheld(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        ({"data": {"summary": EIGHT.upper()}}, "articles/train-00000.parquet: metadata"),
+        ({"codebook": defined(EIGHT.replace(" ", ", "))}, "codebook.toml"),
+        ({"codebook": defined(EIGHT)}, "README.md"),
+    ],
+)
+def test_eight_words_of_a_withheld_text_are_found_anywhere(tmp_path, words, where):
+    found = findings(withheld(tmp_path, **words))
+    assert {code for code, _ in found} == {"rights"}
+    assert any(message.startswith(f"{where}: holds words of a withheld text") for _, message in found)
+    seven = {"data": {"summary": " ".join(EIGHT.split()[1:])}}
+    assert findings(withheld(tmp_path / "seven", **seven)) == []
+
+
+def test_words_that_stay_in_a_column_of_words_are_found(tmp_path):
+    made = prepared(withheld(tmp_path))
+    for name in ("articles", "spans", "tokens"):
+        shutil.copy(made.built.place / name / "train-00000.parquet", made.place / name)
+    found = [one for one in made.check(None) if one.code == "rights"]
+    columns = {one.message.partition(" holds words of ")[0] for one in found if "rows whose texts" in one.message}
+    assert columns >= {"text", "quote", "tokens"}
+
+
+def test_private_data_is_found_in_data_and_metadata(tmp_path):
+    text = "Write to ann@example.org today."
+    exports = {"a.json": [task(text, [span(0, 5, "Write")], id=1)]}
+    found = findings(write_release(tmp_path / "text", exports=exports))
+    assert ("private", "articles/train-00000.parquet: text: holds an e-mail address: a...@example.org") in found
+    assert {code for code, _ in found} == {"private"}
+    allowed = {"release": {"public_addresses": ["ann@example.org"]}}
+    assert findings(write_release(tmp_path / "public", exports=exports, corpus=allowed)) == []
+    token = write_release(tmp_path / "token", codebook=defined("hf_" + 30 * "a"))
+    assert ("private", "codebook.toml: holds a Hugging Face token: hf_...") in findings(token)
+
+
+def test_the_names_that_exports_give_are_found(tmp_path):
+    by = {"id": 1, "username": "Ann-Muster", "first_name": "", "last_name": ""}
+    annotation = {"id": 11, "completed_by": by, "result": [span(0, 3, "Kim")]}
+    exports = {"a.json": [{"id": 1, "data": {"text": "Kim"}, "annotations": [annotation]}]}
+    corpus = write_release(tmp_path / "corpus", exports=exports, codebook=defined("As ann-muster said."))
+    assert ("private", "codebook.toml: holds the name of an annotator: ann...") in findings(corpus)
+
+
+def without_changelog(corpus):
+    (corpus / "CHANGELOG.md").unlink()
+
+
+def without_section(corpus):
+    (corpus / "CHANGELOG.md").write_text(changelog("0.0.1"))
+
+
+def without_date(corpus):
+    path = corpus / "CHANGELOG.md"
+    path.write_text(path.read_text().replace("## [0.1.0] - 2026-01-02", "## [0.1.0] - unreleased"))
+
+
+def without_license(corpus):
+    path = corpus / "annotations/corpus.toml"
+    path.write_text(path.read_text().replace('license = "cc-by-4.0"\n', ""))
+
+
+def without_version(corpus):
+    (corpus / "dataset_card.md").write_text("---\nlicense: mit\n---\n# Tiny\n")
+
+
+def with_a_problem(corpus):
+    path = corpus / "annotations/exports/a.json"
+    path.write_text(path.read_text().replace('"PER"', '"NEW"', 1))
+
+
+def stale(corpus):
+    (corpus / "annotations/guidelines.md").write_text("old")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (without_changelog, "changelog", r"CHANGELOG\.md: is not there"),
+        (without_section, "changelog", r"CHANGELOG\.md: says nothing of version 0\.1\.0"),
+        (without_date, "changelog", r"CHANGELOG\.md: the heading of version 0\.1\.0 has no date"),
+        (without_license, "card", r"README\.md: the front matter has no `license`"),
+        (without_version, "card", r"README\.md: does not name the version 0\.1\.0"),
+        (with_a_problem, "problems", r"a\.json, article 1: unknown-label: 'NEW'.*"),
+        (stale, "problems", r"annotations/guidelines\.md: stale-generated: .*"),
+    ],
+)
+def test_what_is_not_ready_is_found(tmp_path, change, code, message):
+    corpus = write_release(tmp_path / "corpus")
+    change(corpus)
+    ((found, told),) = findings(corpus)
+    assert found == code
+    assert re.fullmatch(message, told), told
+
+
+def test_a_croissant_that_does_not_fit_is_found(tmp_path):
+    made = prepared(write_release(tmp_path / "corpus"))
+    path = made.place / "croissant.json"
+    described = json.loads(path.read_bytes())
+    next(entry for entry in described["distribution"] if "sha256" in entry)["sha256"] = "0" * 64
+    path.write_text(json.dumps(described))
+    (found,) = made.check(None)
+    assert found.code == "croissant"
+    assert "sha256" in found.message.lower() or "digest" in found.message.lower()
+
+
+def test_every_check_has_a_test_and_is_in_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {check.code for check in CHECKS} == set(re.findall(r"^\| `(\w+)` \|", readme.split("### Publish")[1].split("###")[0], re.MULTILINE))  # fmt: skip  # noqa: E501
+
+
+def test_the_command_lists_findings_and_compares_with_a_release(tmp_path):
+    old, new = write_release(tmp_path / "old"), write_release(tmp_path / "new", "0.1.1", labels={"b": "LOC"})
+    ready = release({}, "check", "--corpus", old)
+    assert (ready.returncode, ready.stderr) == (0, "")
+    assert "not compared with the last release" in ready.stdout
+    assert "nothing forbids to publish" in ready.stdout
+    last = old / "build/0.1.0-release"
+    compared = release({}, "check", "--corpus", new, "--against", last)
+    assert compared.returncode == 0, compared.stderr
+    assert "since 0.1.0: patch: label of span corrected (spans): 1" in compared.stdout
+    without_section(new)
+    wrong = release({}, "check", "--corpus", new, "--against", last)
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("changelog CHANGELOG.md: says nothing of version 0.1.1\n  write a section under")
+    both = release({}, "check", "--corpus", new, "--against", last, "--repo", "org/x")
+    assert both.returncode == 2
+    human = write_release(tmp_path / "one", "1.0.0", annotators={"a": {"kind": "model", "ids": [1]}})
+    stopped = release({}, "check", "--corpus", human)
+    assert stopped.returncode == 2
+    assert "promises human adjudication" in stopped.stderr
