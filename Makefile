@@ -1,11 +1,11 @@
-# make dataset · make annotate · make test · make test-slow · make test-server · make lint · make generate · make clean
+# make dataset · make annotate · make test · make test-slow · make test-server · make bench · make lint · make generate · make clean
 # Each target installs what it needs, from constraints.txt, into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: dataset annotate test test-slow test-server screenshots lint generate clean
+.PHONY: dataset annotate test test-slow test-server bench screenshots lint generate clean
 .DELETE_ON_ERROR:
 
 # With the tables of the card brought up to date first, so that pulled annotations are in them too.
@@ -26,6 +26,10 @@ test-slow: .venv/test
 # With a real Label Studio, which is installed first if it is not there, and a real Chromium.
 test-server: .venv/test
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m server
+
+# Conversion beside what it is compared with, on generated exports of up to 64,000 tasks: about half an hour, 3 GB of disk.
+bench: .venv/annotate
+	$(BIN)/python benchmarks/convert.py
 
 lint: .venv/test
 	$(BIN)/ruff check
@@ -54,6 +58,10 @@ clean:
 
 .venv/release: .venv/base
 	$(PIP) --editable '.[release]'
+	touch $@
+
+.venv/scale: .venv/base
+	$(PIP) --editable '.[scale]'
 	touch $@
 
 .venv/test: .venv/base

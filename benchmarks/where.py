@@ -1,0 +1,190 @@
+"""Where the time of one worker goes: `python benchmarks/where.py CORPUS [--tokens]`, or `convert.py --profile`.
+
+Three readings of the same build: stages with a stopwatch around coarse functions, which hardly distorts; functions by
+own time from cProfile, which makes many small calls look dearer than they are; and these by module. The last two leave
+reading back out, which is the first line of the stages: it takes the same time for any small corpus.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import functools
+import os
+import pstats
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import datasets
+import pyarrow as pa
+
+from newsparallax.core import annotation, article, decode, part, rows, schema
+from newsparallax.core.codebook import Codebook
+from newsparallax.edges import build, engine, parquet
+from newsparallax.edges.folder import open_corpus
+
+TOP = 40
+
+
+class Stopwatch:
+    """Time in some functions, without that of others among them which they call."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.calls: Counter[str] = Counter()
+        self._inner = [0.0]
+
+    def around(self, where: Any, name: str) -> None:
+        """Watch the function that the module or class `where` calls `name`."""
+        title = f"{where.__name__}.{name}".removeprefix("newsparallax.")
+        setattr(where, name, self.watched(title, getattr(where, name)))
+
+    def watched(self, title: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def timed(*given: Any, **named: Any) -> Any:
+            self._inner.append(0.0)
+            begun = time.perf_counter()
+            try:
+                return function(*given, **named)
+            finally:
+                took = time.perf_counter() - begun
+                self.seconds[title] += took - self._inner.pop()
+                self._inner[-1] += took
+                self.calls[title] += 1
+
+        return timed
+
+    def report(self, tasks: int, total: float) -> None:
+        print("| stage (own time) | ms | share | µs/task | calls/task |\n|---|---:|---:|---:|---:|")
+        for title, seconds in sorted(self.seconds.items(), key=lambda entry: -entry[1]):
+            each, calls = seconds / tasks * 1e6, self.calls[title] / tasks
+            print(f"| {title} | {seconds * 1e3:.0f} | {seconds / total:.1%} | {each:.0f} | {calls:.2f} |")
+        rest = total - sum(self.seconds.values())
+        print(f"| everything else | {rest * 1e3:.0f} | {rest / total:.1%} | {rest / tasks * 1e6:.0f} | |\n")
+
+
+STAGES = (
+    (build, "index_tasks"),
+    (engine, "index_tasks"),
+    (engine, "unit_tasks"),
+    (decode, "_may_repeat_keys"),
+    (article, "decode_task"),
+    (article, "_order"),
+    (article, "_known_before"),
+    (annotation, "find_spans"),
+    (annotation, "_attach"),
+    (annotation, "draw_links"),
+    (annotation, "_without_duplicates"),
+    (article, "convert_annotation"),
+    (article, "check_annotation"),
+    (article, "choose_gold"),
+    (part, "convert_article"),
+    (part, "compare_article"),
+    (part, "count_article"),
+    (rows, "text_digest"),
+    (rows, "blocks_of"),
+    (rows, "_token_rows"),
+    (part, "article_rows"),
+    (part, "rows_digest"),
+    (schema, "arrow_schema"),
+    (engine, "convert_part"),
+    (parquet.ConfigWriter, "add"),
+    (parquet.ConfigWriter, "flush"),
+    (build, "files_of"),
+    (build, "make_manifest"),
+    (build, "write_card"),
+    (build, "card_figures"),
+    (build, "read_back"),
+    (build, "generated_files"),
+)
+
+
+def convert(corpus: Path) -> tuple[int, int]:
+    """Build a corpus; its tasks and result items."""
+    with tempfile.TemporaryDirectory() as out:
+        counts = build.build(open_corpus(corpus), Path(out) / "dataset").manifest["counts"]
+    return counts["tasks"], counts["results_in"]
+
+
+def stages(corpus: Path) -> None:
+    watch = Stopwatch()
+    kept = [(where, name, getattr(where, name)) for where, name in STAGES if hasattr(where, name)]
+    checked = article.check_annotation
+    article.check_annotation = lambda *given: list(checked(*given))  # a generator, of which only making it would count
+    for where, name, _ in kept:
+        watch.around(where, name)
+    arrow = part.pa
+    made = watch.watched("pa.Table.from_pylist", pa.Table.from_pylist)
+    part.pa = _Watched(pa, Table=_Watched(pa.Table, from_pylist=made))
+    begun = time.perf_counter()
+    tasks, items = convert(corpus)
+    total = time.perf_counter() - begun
+    part.pa = arrow
+    for where, name, function in kept:
+        setattr(where, name, function)
+    article.check_annotation = checked
+    print(f"{tasks:,} tasks, {items:,} result items, {total:.2f} s without starting and importing\n")
+    watch.report(tasks, total)
+
+
+class _Watched:
+    """A module or class with some of its names replaced."""
+
+    def __init__(self, original: Any, **replaced: Any) -> None:
+        self._original = original
+        self.__dict__ |= replaced
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+
+def functions(corpus: Path) -> None:
+    profile = cProfile.Profile()
+    with patch.object(build, "read_back"):
+        _, items = profile.runcall(convert, corpus)
+    stats = pstats.Stats(profile).stats  # (file, line, name) -> calls, all calls, own time, time with calls, callers
+    total = sum(own for _, _, own, _, _ in stats.values())
+    print("| function | own ms | share | with calls ms | calls/item | calls |\n|---|---:|---:|---:|---:|---:|")
+    by_module: Counter[str] = Counter()
+    for (file, line, name), (_, calls, own, cumulated, _) in sorted(stats.items(), key=lambda entry: -entry[1][2])[
+        :TOP
+    ]:
+        print(
+            f"| {_module(file)} {name}{f':{line}' if line else ''} | {own * 1e3:.0f} | {own / total:.1%} |"
+            f" {cumulated * 1e3:.0f} | {calls / items:.2f} | {calls:,} |"
+        )
+    for (file, _, name), (_, _, own, _, _) in stats.items():
+        by_module[_module(file) or name] += own
+    print("\n| module, or built-in | own ms | share |\n|---|---:|---:|")
+    for module, own in by_module.most_common(30):
+        print(f"| {module} | {own * 1e3:.0f} | {own / total:.1%} |")
+
+
+def _module(file: str) -> str:
+    path = Path(file)
+    return "" if file == "~" else f"{path.parent.name}.{path.stem}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--tokens", action="store_true", help="with the tokens config")
+    options = parser.parse_args()
+    if not options.tokens:
+        Codebook.token_layer = property(lambda _: None)
+    datasets.disable_progress_bars()
+    convert(options.corpus)  # so that what is imported or cached once does not count
+    stages(options.corpus)
+    functions(options.corpus)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
