@@ -132,6 +132,8 @@ def _put_document(
 
 def _without_duplicates(spans: list[Span], ledger: Ledger) -> list[Span]:
     """Of spans that are the same in everything, the first; arrows to the others point to it."""
+    if len({span.place() for span in spans}) == len(spans):
+        return spans
     kept: dict[tuple[Any, ...], Span] = {}
     replaced: dict[int, Span] = {}
     for span in spans:

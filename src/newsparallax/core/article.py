@@ -77,7 +77,8 @@ def convert_article(
         if text is not None and main:
             found.texts[main] = Shown(main, article_id, TextIndex(text))
     decoded = [(raw, decode_task(raw.content)) for raw in tasks]
-    decoded.sort(key=lambda entry: _order(*entry))
+    if len(decoded) > 1:
+        decoded.sort(key=lambda entry: _order(*entry))
     good: list[tuple[RawTask, DecodedTask, Where]] = []
     for raw, task in decoded:
         where = Where(raw.file, article_id, task.id)
@@ -90,7 +91,7 @@ def convert_article(
     if good and found.exists:
         found.metadata = _metadata(context, good[0][1])
     shown = [_shown_texts(context, found, task, where, read_text) for _, task, where in good]
-    seen: dict[str, set[str]] = {}
+    seen: dict[str, list[DecodedAnnotation]] = {}
     for number, ((raw, task, where), mine) in enumerate(zip(good, shown, strict=True)):
         if number and found.exists:
             found.problems.append(where.problem("duplicate-task", f"article {article_id} is in another task too"))
@@ -207,7 +208,7 @@ def _take_annotations(
     where: Where,
     texts: dict[str, Shown],
     refused: tuple[str, str] | None,
-    seen: dict[str, set[str]],
+    seen: dict[str, list[DecodedAnnotation]],
 ) -> None:
     """Convert the annotations of a task, or set them aside with `refused`; count every one of their items."""
     record = RawRecord(raw.content)
@@ -242,15 +243,22 @@ def _take_annotations(
             found.problems.append(at.problem("unknown-annotator", f"names {who}, who is not in annotators.toml"))
 
 
-def _known_before(annotation: DecodedAnnotation, seen: dict[str, set[str]]) -> Literal["same", "id"] | None:
+def _known_before(
+    annotation: DecodedAnnotation, seen: dict[str, list[DecodedAnnotation]]
+) -> Literal["same", "id"] | None:
     """Whether the article already has the same annotation, or another one with the same id."""
-    content = repr((annotation.completed_by, annotation.ground_truth, annotation.items))
-    digests = seen.setdefault(annotation.id or annotation.unique_id or "", set())
-    digest = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
-    named = bool(annotation.id or annotation.unique_id)
-    verdict: Literal["same", "id"] | None = "same" if digest in digests else "id" if digests and named else None
-    digests.add(digest)
-    return verdict
+    name = annotation.id or annotation.unique_id or ""
+    others = seen.setdefault(name, [])
+    content = _content(annotation) if others else ""  # which takes a while, and hardly any id comes twice
+    same = any(_content(other) == content for other in others)
+    known: Literal["same", "id"] | None = "same" if same else "id" if others and name else None
+    if not same:
+        others.append(annotation)
+    return known
+
+
+def _content(annotation: DecodedAnnotation) -> str:
+    return repr((annotation.completed_by, annotation.ground_truth, annotation.items))
 
 
 def _count(found: Conversion, ledger: Ledger) -> None:

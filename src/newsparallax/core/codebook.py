@@ -7,6 +7,7 @@ them is a pure function of a `Codebook`. The order of labels and values is the o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -70,7 +71,7 @@ class RequiredWhen(Record):
     values: list[str]
 
 
-class Field(Record):
+class Field(Record, dict=True):  # with a `__dict__`, for what is looked up for every item
     """A typed value given by an annotator: an attribute of a span, or a document layer.
 
     `ordered` says that the values of a choice stand in their order, from one end of a scale to the other.
@@ -87,6 +88,21 @@ class Field(Record):
     values: dict[str, Value] = {}
     ordered: bool = False
     rules: list[Rule] = []
+
+    @cached_property
+    def listed(self) -> bool:
+        """Whether its values are lists."""
+        return self.kind == "taxonomy" or (self.many and self.kind in ("choice", "text", "ref"))
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """Every spelling of a value that may stand in an export -> the value."""
+        return path_spellings(self.values) if self.kind == "taxonomy" else spellings(self.values)
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Value -> its position in the codebook."""
+        return {value: number for number, value in enumerate(self.values)}
 
 
 class Attribute(Field):
@@ -120,7 +136,7 @@ class Relation(Record):
     required_when: RequiredWhen | None = None
 
 
-class Layer(Record):
+class Layer(Record, dict=True):
     """A span layer. `multiple`: a region may carry several labels.
 
     `ordered` lists the labels from one end of a scale to the other, where they are steps of one.
@@ -139,6 +155,11 @@ class Layer(Record):
     text: str | None = None
     attributes: dict[str, Attribute] = {}
     relations: dict[str, Relation] = {}
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Label -> its position in the codebook."""
+        return {label: number for number, label in enumerate(self.labels)}
 
 
 class Text(Record):

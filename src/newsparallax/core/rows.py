@@ -155,8 +155,7 @@ def _place(found: Conversion, shown: Shown, span: Span) -> Row:
 
 def _marks(found: Conversion, layer: Layer, span: Span) -> Row:
     """Label, attributes and arrows of a span, encoded as the schema says."""
-    names = list(layer.labels)
-    numbers = [names.index(label) for label in span.labels]
+    numbers = [layer.numbers[label] for label in span.labels]
     marks: Row = {"labels": numbers} if layer.multiple else {"label": numbers[0]}
     for key, attribute in layer.attributes.items():
         marks[key] = _encoded(attribute, span.attributes.get(key))
@@ -184,12 +183,10 @@ def _link(found: Conversion, link: Link) -> Row:
 
 def _encoded(field: Field, value: Any) -> Any:
     """A value as stored: choices by their position in the codebook; a missing list is empty, a missing value null."""
-    listed = isinstance(schema.field_type(field), schema.ListOf)
     if value is None:
-        return [] if listed else None
+        return [] if field.listed else None
     if field.kind == "choice":
-        names = list(field.values)
-        return [names.index(word) for word in value] if listed else names.index(value)
+        return [field.numbers[word] for word in value] if field.listed else field.numbers[value]
     return value
 
 

@@ -132,7 +132,7 @@ def field_type(field: Field) -> Type:
     single: Type = {"rating": INT, "number": FLOAT}.get(field.kind, STRING)
     if field.kind == "choice":
         single = ClassLabel(tuple(field.values))
-    return ListOf(single) if field.many and field.kind in ("choice", "text", "ref") else single
+    return ListOf(single) if field.listed else single
 
 
 def tag_names(layer: Layer) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .codebook import LEVELS, Field, path_spellings, spellings
+from .codebook import LEVELS, Field
 from .decode import RegionValue
 from .registry import Entity
 
@@ -32,7 +32,7 @@ def _choice(field: Field, value: RegionValue, entities: Mapping[str, Entity]) ->
     chosen = value.choices
     if chosen is None:
         return Refused("bad-value", "expected `choices`")
-    known = spellings(field.values)
+    known = field.known
     unknown = [word for word in chosen if word not in known]
     if unknown:
         return Refused("unknown-value", f"{_listed(unknown)} not among {_listed(list(field.values))}")
@@ -61,7 +61,7 @@ def _taxonomy(field: Field, value: RegionValue, entities: Mapping[str, Entity]) 
         return Refused("bad-value", "expected `taxonomy`")
     if not field.values:  # the codebook leaves the tree open
         return value.taxonomy
-    known = path_spellings(field.values)
+    known = field.known
     paths = [LEVELS.join(path) for path in value.taxonomy]
     unknown = [path for path in paths if path not in known]
     if unknown:

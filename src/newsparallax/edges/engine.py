@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -29,14 +31,15 @@ def convert_corpus(folder: CorpusFolder, workers: int = 1, progress: Progress | 
 
     Raises ExportError for an export that cannot be read, before anything is converted.
     """
-    units = index_tasks(folder.context, folder.exports, folder.text_ids)
-    batches = _batches(folder, units)
-    done = 0
-    for number, part in _run(folder, batches, workers):
-        done += number
-        if progress:
-            progress(done, len(units))
-        yield part
+    with _fewer_collections():
+        units = index_tasks(folder.context, folder.exports, folder.text_ids)
+        batches = _batches(folder, units)
+        done = 0
+        for number, part in _run(folder, batches, workers):
+            done += number
+            if progress:
+                progress(done, len(units))
+            yield part
 
 
 def _batches(folder: CorpusFolder, units: list[Unit]) -> Iterator[Batch]:
@@ -72,12 +75,30 @@ def _in_order(pool: ProcessPoolExecutor, batches: Iterator[Batch], ahead: int) -
         yield number, future.result()
 
 
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Let the garbage collector look for cycles less often: a conversion makes many objects and hardly any cycles.
+
+    What is there already is not looked at again. It saves about a tenth of the time.
+    """
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
 _worker: CorpusFolder | None = None
+_collecting = ExitStack()  # open for as long as the worker lives
 
 
 def _open(root: Path, context: Context) -> None:
     """Give a worker process its corpus: what is small travels, texts are read where they are needed."""
     global _worker
+    _collecting.enter_context(_fewer_collections())
     _worker = CorpusFolder(root, context, [])
 
 

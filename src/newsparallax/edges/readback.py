@@ -42,14 +42,16 @@ def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], i
 def _load_all(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], int], cache: str) -> None:
     import datasets
 
-    for config, struct in schema.configs(codebook).items():
+    texts: Any = {}
+    for config, struct in schema.configs(codebook).items():  # articles first
         if not any(number for (name, _), number in rows.items() if name == config):
             continue  # `datasets` cannot load a config without rows
         loaded = datasets.load_dataset(str(folder), config, cache_dir=cache)
         pa.default_memory_pool().release_unused()
         _compare(config, loaded, datasets.Features.from_dict(schema.features(struct)), rows)
+        if config == schema.ARTICLES:
+            texts = loaded
         if config in codebook.layers:
-            texts = datasets.load_dataset(str(folder), schema.ARTICLES, cache_dir=cache)
             for split in loaded:
                 _compare_quotes(config, split, texts[split], loaded[split])
 
