@@ -25,7 +25,8 @@ def write_release(folder: Path, version: str = "0.1.0", *, labels: dict[str, str
     marks = {"a": [span(0, 3, "Kim")], "b": [span(0, 3, "Lee", (labels or {}).get("b", "PER"))]}
     tasks = [task(text, marks[key], id=number) for number, (key, text) in enumerate(TEXTS.items(), 1)]
     corpus = {"name": "tiny", "version": version, "license": "cc-by-4.0"} | case.pop("corpus", {})
-    corpus |= {"articles": {"from_tasks": True, "redistribute": True}}
+    if "seeds" not in case:
+        corpus |= {"articles": {"from_tasks": True, "redistribute": True}}
     write_corpus(folder, {"corpus": corpus, "exports": {"a.json": tasks}} | case)
     versions = [f"0.{minor}.0" for minor in range(1, 4)]
     (folder / "CHANGELOG.md").write_text(changelog(*{*versions, version}), encoding="utf-8")

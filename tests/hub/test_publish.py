@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from faults import writes
-from small_corpora import ROOT, Publisher, release, write_release
+from small_corpora import ROOT, WITHHELD, Publisher, release, write_release
 from stand_in import TOKEN
 
 from helpers import span, task
@@ -312,3 +312,34 @@ def check_whole(hub, repo, whole):
     for tag in hub.tags(repo) if hub.repository(repo).exists else ():
         files = {path: hub.read(repo, tag, path) for path in hub.files(repo, tag) if path != ".gitattributes"}
         assert files == whole
+
+
+def test_what_is_on_a_hub_can_be_compared_checked_and_rehydrated(hub, tmp_path):
+    """Every command takes a release on the hub by its name; HF_TOKEN is not needed for a public one."""
+    corpus = write_release(tmp_path / "corpus", seeds={"a.txt": WITHHELD}, exports={"a.json": [seed_task()]})
+    published(hub, corpus)
+    name, full = f"hub:{REPO}@v0.1.0", corpus / "build/0.1.0"
+    reader = hub.environment(None)
+    same = release(reader, "diff", name, full)
+    assert (same.returncode, same.stdout) == (0, "tiny 0.1.0 -> 0.1.0\nnothing changed: no new version is needed\n")
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "mine.txt").write_text(WITHHELD, encoding="utf-8")
+    out = tmp_path / "full"
+    command = [sys.executable, str(ROOT / "scripts/rehydrate.py"), name, "--seeds", str(texts), "--out", str(out)]
+    ran = subprocess.run(command, env=os.environ | reader, text=True, capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    digests = {json.loads((place / "manifest.json").read_bytes())["content_digest"] for place in (out, full)}
+    assert len(digests) == 1
+    again = release(reader, "check", "--corpus", corpus, "--repo", REPO)
+    assert again.returncode == 0, again.stderr
+    assert "since 0.1.0: nothing changed" in again.stdout
+    for wrong, said in (("@v9.9.9", "did not fetch"), ("", None)):
+        ran = release(reader, "diff", f"hub:{REPO}{wrong}", full)
+        assert ran.returncode == (2 if said else 0)
+        assert said is None or said in ran.stderr
+
+
+def seed_task():
+    made = {"id": 11, "completed_by": 1, "result": [span(0, 9, "the quick")]}
+    return {"id": 1, "data": {"text": WITHHELD, "article_id": "a"}, "annotations": [made]}
