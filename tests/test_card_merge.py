@@ -45,6 +45,15 @@ def test_what_was_added_by_hand_stays_and_what_is_generated_is_new():
     ]
 
 
+@pytest.mark.parametrize("made", [lambda card: f"\ufeff{card}", lambda card: card.replace("---\n", "--- \n"), lambda card: card.replace("\n", "\r\n")])  # fmt: skip  # noqa: E501
+def test_fences_and_line_ends_as_the_hub_takes_them(made):
+    theirs = made(OLD.replace("tags:", "viewer: false\ntags:").replace("Third.", "Third.\n\nBy hand."))
+    merged = merge_cards(NEW, theirs, OLD)
+    assert merged.text == NEW.replace("tags:", "tags:").replace("Third.", "Third.\n\nBy hand.").replace(
+        "\n---\n\n", "\nviewer: false\n---\n\n", 1
+    )
+
+
 def test_what_was_added_by_hand_stays_release_after_release():
     theirs = merge_cards(NEW, OLD.replace("Third.", "Third.\n\nBy hand."), OLD).text
     third = card("3", prose=("First, better.", "Second.", "Third."))

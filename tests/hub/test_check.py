@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -55,6 +56,10 @@ def test_a_version_that_is_ready_has_no_findings(tmp_path):
     ("words", "where"),
     [
         ({"data": {"summary": EIGHT.upper()}}, "articles/train-00000.parquet: metadata"),
+        ({"data": {"summary": EIGHT.replace(" ", "\n")}}, "articles/train-00000.parquet: metadata"),
+        ({"data": {"summary": EIGHT.replace(" ", "<br/>")}}, "articles/train-00000.parquet: metadata"),
+        ({"data": {"summary": EIGHT.replace(" ", "&nbsp;")}}, "articles/train-00000.parquet: metadata"),
+        ({"data": {"summary": EIGHT.replace(" ", "_")}}, "articles/train-00000.parquet: metadata"),
         ({"codebook": defined(EIGHT.replace(" ", ", "))}, "codebook.toml"),
         ({"codebook": defined(EIGHT)}, "README.md"),
     ],
@@ -65,6 +70,39 @@ def test_eight_words_of_a_withheld_text_are_found_anywhere(tmp_path, words, wher
     assert any(message.startswith(f"{where}: holds words of a withheld text") for _, message in found)
     seven = {"data": {"summary": " ".join(EIGHT.split()[1:])}}
     assert findings(withheld(tmp_path / "seven", **seven)) == []
+
+
+def test_a_text_that_is_free_under_another_id_is_found(tmp_path):
+    """The same agency report, once said to be free and once not."""
+    for name in ("free", "bound"):
+        (tmp_path / f"{name}.txt").write_text(WITHHELD, encoding="utf-8")
+    made = [{"id": 11, "completed_by": 1, "result": [span(0, 9, "the quick")]}]
+    tasks = [
+        {"id": 1, "data": {"text": WITHHELD, "article_id": name}, "annotations": made} for name in ("free", "bound")
+    ]
+    seeds = {f"{name}.txt": WITHHELD for name in ("free", "bound")}
+    digest = hashlib.sha256(WITHHELD.encode()).hexdigest()
+    listed = {
+        name: {"file": f"{name}.txt", "sha256": digest, "redistribute": name == "free"} for name in ("free", "bound")
+    }
+    corpus = write_release(tmp_path / "corpus", seeds=seeds, articles=listed, exports={"a.json": tasks})
+    ((code, message),) = findings(corpus)
+    assert (code, message) == (
+        "rights",
+        "articles: 100 % of a text that may not be redistributed stand in one that may",
+    )
+
+
+def test_two_releases_of_a_folder_are_not_made_at_once(tmp_path):
+    """Else one could send what the other has put there, which nobody has checked."""
+    corpus = write_release(tmp_path / "corpus")
+    made = prepared(corpus)
+    second = release({}, "check", "--corpus", corpus)
+    assert second.returncode == 2
+    assert "is in use" in second.stderr
+    assert made.check(None) == []
+    del made
+    assert release({}, "check", "--corpus", corpus).returncode == 0
 
 
 def test_words_that_stay_in_a_column_of_words_are_found(tmp_path):
@@ -160,7 +198,7 @@ def test_a_croissant_that_does_not_fit_is_found(tmp_path):
 
 def test_every_check_has_a_test_and_is_in_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert {check.code for check in CHECKS} == set(re.findall(r"^\| `(\w+)` \|", readme.split("### Publish")[1].split("###")[0], re.MULTILINE))  # fmt: skip  # noqa: E501
+    assert {check.code for check in CHECKS} | {"repository"} == set(re.findall(r"^\| `(\w+)` \|", readme.split("### Publish")[1].split("###")[0], re.MULTILINE))  # fmt: skip  # noqa: E501
 
 
 def test_the_command_lists_findings_and_compares_with_a_release(tmp_path):

@@ -159,8 +159,13 @@ def _metadata(old: Any, new: Any) -> Iterator[tuple[str, str, tuple[Any, Any]]]:
     """The values that changed in an article's metadata, which is a JSON object as text."""
     before, after = (dict(_leaves("metadata", _decoded(value))) for value in (old, new))
     for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
+        if name not in before or name not in after or _exact(before[name]) != _exact(after[name]):
             yield "article-corrected", name, (before.get(name), after.get(name))
+
+
+def _exact(value: Any) -> bytes:
+    """A value as it is written: in Python 1 equals True and 1.0."""
+    return msgspec.json.encode(value)
 
 
 def _decoded(text: Any) -> Any:
@@ -171,7 +176,7 @@ def _decoded(text: Any) -> Any:
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not value:
         yield path, value
         return
     for name, part in value.items():

@@ -21,6 +21,8 @@ OURS_ALWAYS = ("configs", "dataset_info", "size_categories")  # made from the da
 
 _KEY = re.compile(r"^(?:(['\"])(?P<quoted>.*?)\1|(?P<plain>[^\s#'\"\-{}\[\],&*!|>%@`][^:#]*?))\s*:(?=\s|$)")
 
+_FRONT = re.compile(r"---[ \t]*\n((?:.*\n)*?)---[ \t]*(?:\n|\Z)")  # with fences as the hub takes them
+
 
 class Merged(NamedTuple):
     """A card, and what became of what was written by hand on the hub, in words."""
@@ -47,7 +49,7 @@ def merge_cards(ours: str, theirs: str | None, base: str | None) -> Merged:
     gone = [name for name in blocks if name not in block_contents(merged)]
     merged += "".join(f"\n<!-- begin generated: {name} -->\n<!-- end generated: {name} -->\n" for name in gone)
     added = sum(line.startswith("+ ") and bool(line[2:].strip()) for line in _compared(mine, merged)) - 2 * len(gone)
-    if added:
+    if added > 0:
         notes.append(f"kept {added} line{'' if added == 1 else 's'} of prose")
     merged = fill_blocks(merged, {name: blocks.get(name, "") for name in block_contents(merged)})
     return Merged(f"---\n{merged_front}---\n{merged}" if merged_front else merged, notes)
@@ -55,11 +57,9 @@ def merge_cards(ours: str, theirs: str | None, base: str | None) -> Merged:
 
 def _parted(card: str) -> tuple[str, str]:
     """Front matter (without its fences) and prose."""
-    card = card.replace("\r\n", "\n")
-    if card.startswith("---\n") and "\n---\n" in card[3:]:
-        front, prose = card[4:].split("\n---\n", 1) if not card.startswith("---\n---\n") else ("", card[8:])
-        return (f"{front}\n" if front else ""), prose
-    return "", card
+    card = card.removeprefix("\ufeff").replace("\r\n", "\n")
+    found = _FRONT.match(card)
+    return (found[1], card[found.end() :]) if found else ("", card)
 
 
 def _emptied(prose: str) -> str:

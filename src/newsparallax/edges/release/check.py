@@ -16,6 +16,7 @@ from ...core.changelog import is_dated, section
 from ...core.leaks import runs, shared
 from ...core.privacy import private_parts
 from ...core.problems import Problem
+from ...core.schema import ARTICLES, TOKENS
 from ...core.versions import allows, next_version, parse
 from ..build import Built
 from ..croissant import check_croissant, read_croissant
@@ -120,6 +121,9 @@ def _rights(candidate: Candidate) -> Found:
     for file, column, number in kept_words(candidate.staged):
         message = f"{column} holds words of {number:,} rows whose texts may not be redistributed"
         yield message, "this is an error of the program: report it", file
+    for share in _free_copies(candidate):
+        message = f"{share} % of a text that may not be redistributed stand in one that may"
+        yield message, "one of the two says the wrong thing in `redistribute`", "articles"
     hint = "say it in other words, or with fewer than eight words in a row; the text may not be redistributed"
     for piece, run in _leaks(candidate):
         yield f"holds words of a withheld text: {run!r}", hint, _place(piece)
@@ -151,9 +155,31 @@ def _beside_words(staged: Path) -> Iterator[Piece]:
 
 
 def _holds_words(piece: Piece) -> bool:
+    """Whether a text stands in a column for words of articles; a value about an article may be called like one."""
     config = piece.file.partition("/")[0]
-    last = piece.place.rpartition(".")[2]
-    return last == "quote" or (config, last) in {("articles", "text"), ("tokens", "tokens")}
+    record, _, last = piece.place.rpartition(".")
+    quotes = last == "quote" and (bool(record) or config != ARTICLES)
+    return quotes or (config, piece.place) in {(ARTICLES, "text"), (TOKENS, "tokens")}
+
+
+def _free_copies(candidate: Candidate) -> Iterator[int]:
+    """Of every withheld text of which most runs of words stand in texts that are sent, their share in per cent."""
+    hashes: set[int] = set()
+
+    def look() -> Iterator[int]:
+        for text in withheld_texts(candidate.built.place, candidate.staged) if hashes else ():
+            own = [number for number, _ in runs(text)]
+            share = 100 * sum(number in hashes for number in own) // max(len(own), 1)
+            if share > 50:
+                yield share
+        hashes.clear()
+
+    for piece in pieces(candidate.staged):
+        if (piece.file.partition("/")[0], piece.place) == (ARTICLES, "text"):
+            hashes.update(number for number, _ in runs(piece.text))
+        if len(hashes) > RUNS:
+            yield from look()
+    yield from look()
 
 
 def _croissant(candidate: Candidate) -> Found:

@@ -20,7 +20,7 @@ from .diff import Comparison, compare
 from .hub import Hub
 from .prepare import Release
 from .publish import Outcome, RefusedError, publish
-from .sources import opened, read_manifest
+from .sources import PREFIX, opened, read_manifest
 
 LISTED = 40  # files that are named one by one
 
@@ -59,6 +59,8 @@ def run_check(corpus: Path | None, *, against: str | None, repo: str | None, mod
     folder = open_corpus(corpus)
     if against and repo:
         raise UsageError("--against and --repo name two releases to compare with", hint="keep one of them")
+    if against and against.startswith(PREFIX):
+        Hub.from_environment(needs_token=False)  # before the build, which takes the client offline
     seen = Hub.from_environment(needs_token=False).look(repo) if repo else None
     last = against or (f"hub:{repo}@v{seen.newest}" if seen and seen.newest else None)
     with cli.progress("articles") as progress:
@@ -121,7 +123,11 @@ def _plan(outcome: Outcome, repo: str) -> Iterator[str]:
     adds, deletes = cli.plural(len(plan.adds), "file"), len(plan.deletes)
     yield f"  {adds} {what}, {deletes:,} removed, {plan.unchanged:,} as they are there"
     if outcome.commit is None:
-        parent = f"on top of {plan.parent[:12]}" if plan.parent else f"in {repo}, which would be made"
+        parent = (
+            f"on top of {plan.parent[:12]}"
+            if plan.parent
+            else f"in {repo}, which is not there (or not to be seen) and would be made"
+        )
         yield f"  {tag} would be a commit {parent}; nothing was sent (--dry-run)"
     else:
         yield f"  {tag} is commit {outcome.commit[:12]}, and gives back what was built"

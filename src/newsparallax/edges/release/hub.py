@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...core.errors import NewsParallaxError, UsageError
 from ...core.versions import parse
 from ..publish import MARK
 
 TOKEN, ENDPOINT, OFFLINE = "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE"
+DATASETS_OFFLINE = "HF_DATASETS_OFFLINE"
 MAIN = "main"
 NEEDED = [MARK, "*.parquet", "*.md", "*.json", "*.jsonl", "*.toml"]  # of a dataset made by this program
 
-_TAG = re.compile(r"v(\d+\.\d+\.\d+)")
+_NUMBER = "(?:0|[1-9][0-9]*)"
+_TAG = re.compile(rf"v({_NUMBER}\.{_NUMBER}\.{_NUMBER})")
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 
@@ -85,6 +88,7 @@ class Hub:
     def __init__(self, token: str | None):
         os.environ.setdefault(OFFLINE, "0")  # before the import, which reads it
         if os.environ.get(ENDPOINT):
+            os.environ[ENDPOINT] = _address(os.environ[ENDPOINT])
             os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # a hub of one's own need not have that storage
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")  # what is loaded here to look at it is no use of it
@@ -92,8 +96,9 @@ class Hub:
             import huggingface_hub
         except ImportError:
             raise UsageError("huggingface-hub is not installed", hint="`make .venv/release` installs it") from None
-        if huggingface_hub.is_offline_mode():
-            raise UsageError(f"{OFFLINE} is set, so no hub is asked", hint=f"run it again with {OFFLINE}=0")
+        offline = {OFFLINE: huggingface_hub.is_offline_mode(), DATASETS_OFFLINE: _is_on(DATASETS_OFFLINE)}
+        for name in filter(offline.get, offline):
+            raise UsageError(f"{name} is set, so no hub is asked", hint=f"run it again with {name}=0")
         self.token = token
         self.api = huggingface_hub.HfApi(token=token or False)
 
@@ -104,6 +109,8 @@ class Hub:
         if needs_token and token is None:
             hint = "make a token that may write on the hub's settings page, and put it in the environment"
             raise UsageError(f"{TOKEN} is not set; without it nothing can be published", hint=hint)
+        if token and not re.fullmatch("[!-~]+", token):  # the client's own error would print it
+            raise UsageError(f"{TOKEN} holds what no token has: white space, line ends or other characters")
         return cls(token)
 
     @property
@@ -189,8 +196,6 @@ class Hub:
             yield
         except (NewsParallaxError, KeyboardInterrupt):
             raise
-        except (TypeError, AttributeError, NameError):  # a bug of ours
-            raise
         except Exception as error:  # the client raises errors of many kinds, and of the library below it
             raise self._told(what, error) from None
 
@@ -214,6 +219,22 @@ class Hub:
 
     def _without_token(self, message: str) -> str:
         return message.replace(self.token, "***") if self.token else message
+
+
+def _is_on(name: str) -> bool:
+    return os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def _address(endpoint: str) -> str:
+    """The address without what follows it: `huggingface_hub` parses paths wrongly after a slash at its end."""
+    address = endpoint.strip().rstrip("/")
+    try:
+        parts = urlsplit(address)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return address
+    except ValueError:
+        pass
+    raise UsageError(f"{ENDPOINT} is {endpoint!r}, expected an address such as https://hub.example.org")
 
 
 def check_repo(repo: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import IO
 
+from ...core.errors import UsageError
 from ..build import Built
 from ..facts import file_facts, write_json
 from ..folder import CorpusFolder
@@ -17,6 +20,18 @@ from .diff import Comparison, compare
 from .sources import Source, opened, read_manifest
 
 
+def _locked(place: Path) -> IO[bytes]:
+    """A lock on `place`, free again when it is closed. Raises UsageError where another process has it."""
+    handle = place.with_name(f".{place.name}.lock").open("wb")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        message = f"{place} is in use: it is being checked or published"
+        raise UsageError(message, hint="wait until that is done") from None
+    return handle
+
+
 @dataclass
 class Release:
     """A built version as it is to be published; `place` holds what is sent, and nothing else."""
@@ -26,6 +41,7 @@ class Release:
     mode: Mode
     _compared: dict[str, Comparison] = field(default_factory=dict)
     _checked: dict[tuple[str | None, str], list[Finding]] = field(default_factory=dict)
+    _lock: IO[bytes] | None = None  # held while this release is in use: what is sent is what was checked
 
     @property
     def version(self) -> str:
@@ -36,6 +52,7 @@ class Release:
     def place(self) -> Path:
         """The stand-off form of the build, beside it; made when first asked for."""
         place = self.built.place.with_name(f"{self.built.place.name}-release")
+        self._lock = _locked(place)
         stage(self.built.place, place, self.folder.context, mode=self.mode)
         return place
 
@@ -73,7 +90,7 @@ class Release:
 
     def check(self, last: str | None) -> list[Finding]:
         """Every reason not to publish it after `last`."""
-        key = (last, (self.place / README).read_text(encoding="utf-8"))
+        key = (last, (self.place / MARK).read_text(encoding="utf-8"))  # which has the digest of every file
         if key not in self._checked:
             changes = self.changes(last)
             self._checked[key] = check_candidate(Candidate(self.folder, self.built, self.place, changes))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -136,6 +136,9 @@ class _Publication:
         if plan.adds or plan.deletes:
             commit = self.hub.commit(self.repo, plan.parent, plan.adds, plan.deletes, f"Version {version}")
         self._verify(commit)
+        now = self.hub.look(self.repo)
+        if now is None or now.commit != commit:  # so that the tag is what `main` is, whoever else publishes
+            raise MovedError(f"{self.repo} was changed before {version} had its tag", hint="publish again")
         self.hub.tag(self.repo, version, commit, f"Version {version}")
         self._verify(f"v{version}")
         return Outcome(self.release, plan, self.last(seen), commit)
@@ -157,13 +160,32 @@ class _Publication:
     def plan(self, seen: Seen | None) -> Plan:
         """What is to be sent. Raises RefusedError for what must not be."""
         notes = self._finish(seen)
-        findings = self.release.check(self.last(seen))
+        findings = [*self._strange(seen), *self.release.check(self.last(seen))]
         if findings:
             raise RefusedError(f"{self.release.version} must not be published yet", findings)
         files = self.release.files()
         adds = {name: path for name, path in files.items() if not (seen and seen.holds(name, path))}
         deletes = sorted(self._no_longer(seen, files)) if seen else []
         return Plan(seen.commit if seen else None, adds, deletes, len(files) - len(adds), notes)
+
+    def _strange(self, seen: Seen | None) -> Iterator[Finding]:
+        """What forbids to publish into this repository: another dataset, or data that nothing here has checked."""
+        if seen is None:
+            return
+        manifest = self._manifest(seen)
+        ours = self.release.folder.context.corpus.name
+        if seen.files.keys() & {MARK} and manifest.get("name") != ours:
+            message = f"{self.repo} holds another dataset, {manifest.get('name')!r}"
+            yield Finding(
+                "repository", message, "name another repository with --repo, or remove its files by hand", MARK
+            )
+        known = {*manifest.get("files", ()), *schema.configs(self.release.folder.context.codebook), schema.STANDOFF}
+        for name in sorted(seen.files):
+            if name.endswith(".parquet") and not {name, name.partition("/")[0]} & known:
+                hint = "remove it from the repository; what is in a release must be checked"
+                yield Finding(
+                    "repository", "is data that is not of this dataset, and would be in the release", hint, name
+                )
 
     def last(self, seen: Seen | None) -> str | None:
         """The release before, by its name on the command line."""

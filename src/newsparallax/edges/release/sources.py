@@ -49,10 +49,18 @@ def read_manifest(folder: Path, name: str | None = None) -> dict[str, Any]:
     """The manifest of the dataset in `folder`. Raises NewsParallaxError where there is none, or not a whole one."""
     try:
         manifest = json.loads((folder / MARK).read_bytes())
-        if not isinstance(manifest["files"], dict) or not isinstance(manifest["version"], str):
+        if not all(isinstance(manifest[key], str) for key in ("name", "version", "content_digest")):
+            raise TypeError
+        if not all(isinstance(manifest.get(key, {}), dict) for key in ("files", "rows", "counts", "texts", "splits")):
+            raise TypeError
+        if not all(isinstance(said, dict) for said in manifest["files"].values()):
+            raise TypeError
+        if manifest.get("texts") and not isinstance(manifest["texts"]["full_content_digest"], str):
             raise TypeError
     except FileNotFoundError:
         hint = "name the folder of a built dataset, or hub:ORG/NAME@REVISION"
+        if name:
+            hint = "a tag vX.Y.Z that is no release of this program has to be deleted on the hub"
         raise UsageError(f"{name or folder} is no dataset: it has no {MARK}", hint=hint) from None
     except (ValueError, KeyError, TypeError):
         raise NewsParallaxError("is no manifest", file=f"{name or folder}/{MARK}", hint="build it again") from None

@@ -15,7 +15,7 @@ from ...core.errors import NewsParallaxError
 from ...core.schema import STANDOFF
 from ...core.shapes import is_record
 from ..digest import features_of
-from .sources import Source
+from .sources import PREFIX, Source
 
 HINT = "build it again, or fetch it again"
 
@@ -60,7 +60,8 @@ def tables_of(source: Source) -> dict[str, Table]:
         where = f"{source.name}/{name}"
         path = _inside(source, name, where)
         digest = _digest(path, where)
-        if not isinstance(said, dict) or digest != said.get("sha256"):
+        edited = name == "README.md" and source.name.startswith(PREFIX)  # by hand on the hub, which is allowed
+        if not isinstance(said, dict) or (digest != said.get("sha256") and not edited):
             raise NewsParallaxError(
                 "is not the file that the manifest describes: another digest", file=where, hint=HINT
             )
