@@ -10,7 +10,6 @@ import subprocess
 import sys
 
 import pytest
-from faults import writes
 from small_corpora import ROOT, WITHHELD, Publisher, release, write_release
 from stand_in import TOKEN
 
@@ -137,40 +136,6 @@ def test_somebody_who_commits_again_and_again_stops_it_in_the_end(hub, tmp_path)
     said = refused(hub, corpus)
     assert said.count("looking again") == 4
     assert "error: the hub at" in said
-    assert hub.tags(REPO) == {}
-
-
-@pytest.mark.parametrize(
-    ("kind", "part", "more"),
-    [("status", "/commit/", {"status": 503}), ("drop", "/commit/", {}), ("lose", "/commit/", {}), ("lose", "/tag/", {}),
-     ("drop", "/tag/", {}), ("status", "/refs", {"status": 429}), ("lose", "repos/create", {})],
-)  # fmt: skip
-def test_a_hub_that_fails_once_is_asked_again(hub, publisher, kind, part, more):
-    fault = hub.fail(1, kind, where=lambda request: part in request.path, **more)
-    ended = publisher(hub).publish(REPO)
-    assert fault.fired == 1
-    assert ended["status"] == 0, ended["said"]
-    assert len(hub.commits(REPO)) == 2
-    assert hub.tags(REPO) == {"v0.1.0": hub.commits(REPO)[0].sha}
-
-
-def test_a_hub_that_keeps_failing_is_told(hub, publisher):
-    hub.fail(1, "status", times=99, where=lambda request: "/commit/" in request.path, status=500)
-    ended = publisher(hub).publish(REPO)
-    assert ended["status"] == 2
-    assert "HubError: the hub at" in ended["said"]
-    assert "did not commit to org/tiny" in ended["said"]
-    assert hub.tags(REPO) == {}
-
-
-def test_what_the_hub_changes_on_the_way_is_found_before_there_is_a_tag(hub, publisher):
-    def meddle(_):
-        hub.commit_by_hand(REPO, {".huggingface.yaml": b"configs:\n- config_name: spans\n  data_files: votes/*\n"}, "x")
-
-    hub.create(REPO)
-    meddle(None)
-    ended = publisher(hub).publish(REPO)
-    assert ended["status"] == 2
     assert hub.tags(REPO) == {}
 
 
@@ -318,52 +283,6 @@ def walked(value):
         yield value
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from walked(part)
-
-
-@pytest.fixture
-def publisher(tmp_path):
-    """Makes a publisher of the small corpus for a hub, and ends it."""
-    made = []
-
-    def make(hub):
-        made.append(Publisher(write_release(tmp_path / "corpus"), hub.environment()))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("part", range(4))
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_an_interruption_at_any_request_leaves_a_whole_release_or_none(hub, publisher, tmp_path, part, after):
-    """Killed at the n-th request, then repeated: one commit, one tag on it, and in between never half a release."""
-    running = publisher(hub)
-    whole = staged(tmp_path / "corpus")
-    hub.log.clear()
-    assert running.publish("org/count")["status"] == 0
-    total = len(hub.log)
-    where = writes if after else (lambda request: True)
-    numbers = range(1, (sum(map(writes, hub.log)) if after else total) + 1)
-    for number in numbers[part::4]:
-        repo = f"org/kill-{number}"
-        fault = hub.fail(number, "kill", where=where, after=after)
-        fault.pid = running.start(repo)
-        assert running.wait()["status"] == -9
-        check_whole(hub, repo, whole)
-        hub.plan.clear()
-        ended = running.publish(repo)
-        assert ended["status"] == 0, ended["said"]
-        check_whole(hub, repo, whole)
-        assert set(hub.tags(repo)) == {"v0.1.0"}
-        assert len(hub.commits(repo)) == 2
-
-
-def check_whole(hub, repo, whole):
-    for tag in hub.tags(repo) if hub.repository(repo).exists else ():
-        files = {path: hub.read(repo, tag, path) for path in hub.files(repo, tag) if path != ".gitattributes"}
-        assert files == whole
 
 
 def test_what_is_on_a_hub_can_be_compared_checked_and_rehydrated(hub, tmp_path):

@@ -1,0 +1,118 @@
+"""A hub that fails, a publisher that is killed: at any request, the end is a whole release or none."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import pytest
+from faults import writes
+from small_corpora import Publisher, write_release
+from stand_in import HubStandIn
+
+
+class Shared(NamedTuple):
+    """A hub, a publisher of the small corpus for it, and what a whole release is: file -> content."""
+
+    hub: HubStandIn
+    publisher: Publisher
+    whole: dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One for all tests of this file, which take a repository each: making a release ready takes the most time."""
+    work = tmp_path_factory.mktemp("faults")
+    corpus = write_release(work / "corpus")
+    with HubStandIn(work / "hub") as hub:
+        publisher = Publisher(corpus, hub.environment())
+        place = corpus / "build/0.1.0-release"
+        files = {path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+        yield Shared(hub, publisher, files)
+        publisher.close()
+    assert hub.wrong == []
+
+
+@pytest.fixture
+def hub(shared):
+    yield shared.hub
+    shared.hub.plan.clear()
+
+
+@pytest.fixture
+def repo(request):
+    """A repository of its own for each test."""
+    return "org/" + re.sub("[^a-z0-9]+", "-", request.node.name)[-60:].strip("-")
+
+
+def check_whole(shared, repo):
+    for tag in shared.hub.tags(repo) if shared.hub.repository(repo).exists else ():
+        names = [path for path in shared.hub.files(repo, tag) if path != ".gitattributes"]
+        assert {path: shared.hub.read(repo, tag, path) for path in names} == shared.whole
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "more"),
+    [
+        ("status", "/commit/", {"status": 503}),
+        ("drop", "/commit/", {}),
+        ("lose", "/commit/", {}),
+        ("drop", "/tag/", {}),
+        ("lose", "/tag/", {}),
+        ("status", "/refs", {"status": 429}),
+        ("lose", "repos/create", {}),
+    ],
+)
+def test_a_hub_that_fails_once_is_asked_again(hub, shared, repo, kind, part, more):
+    fault = hub.fail(1, kind, where=lambda request: part in request.path, **more)
+    ended = shared.publisher.publish(repo)
+    assert fault.fired == 1
+    assert ended["status"] == 0, ended["said"]
+    assert len(hub.commits(repo)) == 2
+    assert hub.tags(repo) == {"v0.1.0": hub.commits(repo)[0].sha}
+    check_whole(shared, repo)
+
+
+def test_a_hub_that_keeps_failing_is_told(hub, shared, repo):
+    hub.fail(1, "status", times=99, where=lambda request: "/commit/" in request.path, status=500)
+    ended = shared.publisher.publish(repo)
+    assert ended["status"] == 2
+    assert "HubError: the hub at" in ended["said"]
+    assert f"did not commit to {repo}" in ended["said"]
+    assert hub.tags(repo) == {}
+
+
+def test_what_would_be_loaded_otherwise_gets_no_tag(hub, shared, repo):
+    """A file of settings that somebody has put there lets `datasets` load other files."""
+    hub.create(repo)
+    settings = b"configs:\n- config_name: spans\n  data_files: votes/*\n"
+    hub.commit_by_hand(repo, {".huggingface.yaml": settings}, "settings")
+    ended = shared.publisher.publish(repo)
+    assert ended["status"] == 2
+    assert hub.tags(repo) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_interruption_at_any_request_leaves_a_whole_release_or_none(hub, shared, part, after):
+    """Killed at the n-th request, then repeated: one commit, one tag on it, and in between never half a release."""
+    count = f"org/count-{part}-{after}"
+    hub.log.clear()
+    assert shared.publisher.publish(count)["status"] == 0
+    log = [request for request in hub.log if count in request.path or not request.path.startswith("/org/")]
+    total = sum(map(writes, log)) if after else len(log)
+    assert total > 5
+    for number in range(part + 1, total + 1, 4):
+        repo = f"org/kill-{number}-{after}"
+        where = writes if after else (lambda request: True)
+        fault = hub.fail(number, "kill", where=where, after=after)
+        fault.pid = shared.publisher.start(repo)
+        assert shared.publisher.wait()["status"] == -9
+        check_whole(shared, repo)
+        hub.plan.clear()
+        ended = shared.publisher.publish(repo)
+        assert ended["status"] == 0, ended["said"]
+        check_whole(shared, repo)
+        assert set(hub.tags(repo)) == {"v0.1.0"}
+        assert len(hub.commits(repo)) == 2
