@@ -37,13 +37,18 @@ class Annotated:
 
 @dataclass(frozen=True)
 class Context:
-    """A corpus without its texts and annotations."""
+    """A corpus without its texts and annotations.
+
+    `split_as` maps the id of an event to that of the event whose split it takes, for near-duplicates; others have
+    their own.
+    """
 
     corpus: Corpus
     codebook: Codebook
     entities: dict[str, Entity]
     annotators: dict[str, Annotator]
     articles: dict[str, Article] = field(default_factory=dict)
+    split_as: dict[str, str] = field(default_factory=dict)
 
     @property
     def from_tasks(self) -> bool:

@@ -47,11 +47,20 @@ def make_manifest(
             name: {label: tally.labels[name, label] for label in layer.labels}
             for name, layer in codebook.layers.items()
         },
-        "splits": {"policy": corpus.splits, "by": "event_id"},
+        "splits": {"policy": corpus.splits, "by": "event_id"} | _near_duplicates(context),
         "annotators": {name: annotator.kind for name, annotator in context.annotators.items()},
         "tools": tools,
         "files": dict(sorted(files.items())),
     }
+
+
+def _near_duplicates(context: Context) -> dict[str, Any]:
+    """What was grouped so that near-duplicates share a split, if the corpus asks for that."""
+    if context.corpus.near_duplicates is None:
+        return {}
+    groups = len(set(context.split_as.values()))
+    at_least = context.corpus.near_duplicates
+    return {"near_duplicates": {"at_least": at_least, "groups": groups, "events": len(context.split_as)}}
 
 
 def require_adjudication(context: Context, tally: Tally) -> None:

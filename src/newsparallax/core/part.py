@@ -42,7 +42,7 @@ def convert_part(
         _count(tally, found)
         if not found.exists:
             continue
-        split = split_of(found.event_id, context.corpus.splits)
+        split = split_of(context.split_as.get(found.event_id, found.event_id), context.corpus.splits)
         made, shown = article_rows(context, found, pretokenize)
         count_article(tally.agreement, context, found, compare_article(context, found, gold=False))
         tally.tokens += shown

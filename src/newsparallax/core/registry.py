@@ -111,7 +111,13 @@ class Release(Record):
 
 
 class Corpus(Record):
-    """The corpus: what it is called, which version it is, how it is split, how gold is chosen, how to cite it."""
+    """The corpus: what it is called, which version it is, how it is split, how gold is chosen, how to cite it.
+
+    `near_duplicates`, a share such as 0.3, keeps near-duplicate articles of different events in one split (an agency
+    report in two papers): those of whose sequences of three words, both articles' taken together, at least this share
+    is in both. Without it, which is the default, only the event decides: finding them takes a pass over all texts and
+    the extra `scale`, and a corpus of one split has no use for it.
+    """
 
     name: str
     version: str
@@ -120,6 +126,7 @@ class Corpus(Record):
     languages: list[str] = []
     gold: Literal["adjudicated", "majority"] = "adjudicated"
     splits: dict[str, int] = msgspec.field(default_factory=lambda: {"train": 1})
+    near_duplicates: float | None = None
     articles: FromTasks = msgspec.field(default_factory=FromTasks)
     offsets: Offsets = msgspec.field(default_factory=Offsets)
     citation: Citation | None = None

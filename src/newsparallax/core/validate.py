@@ -54,6 +54,9 @@ def validate_corpus(corpus: Corpus, *, file: str = "corpus.toml") -> None:
     if not sum(corpus.splits.values()):
         found = _listed(f"{split} = {weight}" for split, weight in corpus.splits.items())
         raise CorpusError(f"expected a split with a share above 0, found {found}", file=file, place="splits")
+    if corpus.near_duplicates is not None and not 0.25 <= corpus.near_duplicates <= 1:
+        message = f"expected a share from 0.25 to 1, such as 0.3, found {corpus.near_duplicates}"
+        raise CorpusError(message, file=file, place="near_duplicates")
 
 
 def validate_annotators(annotators: dict[str, Annotator], *, file: str = "annotators.toml") -> None:
