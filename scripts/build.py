@@ -25,15 +25,7 @@ def main(
     folder = open_corpus(corpus)
     with cli.progress("articles") as progress:
         built = build(folder, out, workers, progress)
-    counts = built.manifest["counts"]
-    cli.out.print(f"{built.manifest['name']} {built.manifest['version']}: {cli.shown(built.place)}")
-    told = ", ".join(f"{counts[f'results_{how}']:,} {how}" for how in ("accepted", "repaired", "quarantined"))
-    about = f"{cli.plural(counts['articles'], 'article')} of {cli.plural(counts['events'], 'event')}"
-    cli.out.print(f"  {about}; {cli.plural(counts['results_in'], 'result item')}: {told}")
-    width = max(map(len, built.manifest["rows"]))
-    for config, splits in built.manifest["rows"].items():
-        cli.out.print(f"  {config:<{width}}  {', '.join(f'{split} {rows:,}' for split, rows in splits.items())} rows")
-    cli.out.print(f"  content digest {built.manifest['content_digest']}")
+    cli.show_dataset(built.manifest, cli.shown(built.place))
     if not built.open_total:
         return cli.DONE
     cli.list_problems(built.open_problems, built.open_total)

@@ -24,6 +24,17 @@ class Unit(NamedTuple):
     tasks: tuple[tuple[int, int], ...]
 
 
+class Subject(NamedTuple):
+    """What a task is about: an article by its id; where none is named, a text by the digest of its data (`content`).
+
+    Tasks with equal `content` are one article, called by the lowest of their ids (`own`).
+    """
+
+    article_id: str | None
+    content: bytes = b""
+    own: str = ""
+
+
 class _Head(msgspec.Struct):
     """What of a task tells which article it is about."""
 
@@ -46,22 +57,30 @@ def index_tasks(context: Context, exports: ExportFolder, text_ids: dict[str, str
     by_data: dict[bytes, list[tuple[int, int]]] = {}
     for file in range(len(exports.files)):
         for position, raw in enumerate(exports.tasks(file)):
-            head = _head(raw)
-            article_id = _named(context, head, text_ids)
+            article_id, content, own = subject_of(context, raw, text_ids)
             if article_id is not None:
                 places.setdefault(article_id, []).append((file, position))
                 continue
-            content = _content(context, head, raw)
-            own = str(head.id) if head.id is not None else f"task-{content.hex()}"
             first_id[content] = min(first_id.get(content, own), own, key=natural_order)
             by_data.setdefault(content, []).append((file, position))
     for content, found in by_data.items():
-        by_content = context.corpus.articles.id_from == "data"
-        article_id = f"task-{content.hex()}" if by_content else first_id[content]
-        places.setdefault(article_id, []).extend(found)
+        places.setdefault(first_id[content], []).extend(found)
     for article_id in context.articles:
         places.setdefault(article_id, [])
     return [Unit(article_id, tuple(places[article_id])) for article_id in sorted(places)]
+
+
+def subject_of(context: Context, raw: memoryview, text_ids: dict[str, str]) -> Subject:
+    """What a raw task is about; `text_ids` as in `index_tasks`."""
+    head = _head(raw)
+    article_id = _named(context, head, text_ids)
+    if article_id is not None:
+        return Subject(article_id)
+    content = _content(context, head, raw)
+    by_content = f"task-{content.hex()}"
+    if context.corpus.articles.id_from == "data":
+        return Subject(by_content)
+    return Subject(None, content, str(head.id) if head.id is not None else by_content)
 
 
 def article_of(context: Context, task: dict[str, Any], text_ids: dict[str, str]) -> str:

@@ -21,6 +21,7 @@ from ..core.tally import Tally
 from ..core.waive import Waiving
 from .agreement import card_figures
 from .card import write_card
+from .duplicates import grouped
 from .engine import Progress, convert_corpus
 from .facts import file_facts, files_of, write_json
 from .folder import CorpusFolder
@@ -53,29 +54,47 @@ def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progr
     """
     place = out or folder.root / "build" / folder.context.corpus.version
     latest = place.parent / "latest"
-    for own in (folder.annotations, folder.root / "seeds"):
-        if place.resolve().is_relative_to(own.resolve()):
-            hint = "name a folder outside of the corpus's own files with --out"
-            raise UsageError(f"{place} lies in {own}, whose files are read as input", hint=hint)
+    refuse_inputs(folder, place)
     if out is None:
         refuse_real(latest)
     with new_folder(place) as draft:
+        folder = grouped(folder, workers)
         tally, shown = _write_rows(folder, draft, workers, progress)
-        require_adjudication(folder.context, tally)
-        for name in ALONG:
-            if (folder.annotations / name).is_file():
-                shutil.copyfile(folder.annotations / name, draft / name)
-        files = files_of(draft)
-        manifest = make_manifest(folder.context, tally, files, {"pyarrow": pa.__version__})
-        write_card(folder, draft, manifest, card_figures(folder.context, tally))
-        write_json(draft / "croissant.json", make_croissant(folder.context, manifest))
-        manifest["files"] |= {name: file_facts(draft / name) for name in ("README.md", "croissant.json")}
-        write_json(draft / MARK, manifest)
+        manifest = describe(folder, draft, tally)
         read_back(draft, folder.context.codebook, tally.rows)
     if out is None:
         point(latest, place)
     total = sum(tally.problems.values()) - tally.counts["problems_waived"]
     return Built(place, manifest, shown, total)
+
+
+def refuse_inputs(folder: CorpusFolder, place: Path) -> None:
+    """Raise UsageError where `place` lies among the corpus's own files."""
+    for own in (folder.annotations, folder.root / "seeds"):
+        if place.resolve().is_relative_to(own.resolve()):
+            hint = "name a folder outside of the corpus's own files with --out"
+            raise UsageError(f"{place} lies in {own}, whose files are read as input", hint=hint)
+
+
+def describe(
+    folder: CorpusFolder, draft: Path, tally: Tally, rows: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Write beside the rows all that tells of them: codebook, card, Croissant and, last of all, the manifest.
+
+    `rows` has the facts of files that are not in `draft`, by path. Returns the manifest. Raises CorpusError for a card
+    that cannot be filled, and for a version from 1.0.0 on without human adjudication.
+    """
+    require_adjudication(folder.context, tally)
+    for name in ALONG:
+        if (folder.annotations / name).is_file():
+            shutil.copyfile(folder.annotations / name, draft / name)
+    files = files_of(draft) | (rows or {})
+    manifest = make_manifest(folder.context, tally, files, {"pyarrow": pa.__version__})
+    write_card(folder, draft, manifest, card_figures(folder.context, tally))
+    write_json(draft / "croissant.json", make_croissant(folder.context, manifest))
+    manifest["files"] |= {name: file_facts(draft / name) for name in ("README.md", "croissant.json")}
+    write_json(draft / MARK, manifest)
+    return manifest
 
 
 def problems_of(folder: CorpusFolder, workers: int = 1, progress: Progress | None = None) -> Iterator[Problem]:
@@ -94,7 +113,13 @@ def problems_of(folder: CorpusFolder, workers: int = 1, progress: Progress | Non
 def _converted(
     folder: CorpusFolder, tally: Tally, workers: int, progress: Progress | None
 ) -> Iterator[tuple[list[Problem], Part | None]]:
-    """The corpus part by part, before and after them what is wrong with the whole; all is counted in `tally`.
+    return judged_parts(folder, tally, folder.check(), convert_corpus(folder, workers, progress))
+
+
+def judged_parts(
+    folder: CorpusFolder, tally: Tally, before: Iterable[Problem], parts: Iterable[Part]
+) -> Iterator[tuple[list[Problem], Part | None]]:
+    """Part by part, before and after them what is wrong with the whole; all is counted in `tally`.
 
     Waived problems are marked, but never a stale waiver, which another could hide.
     """
@@ -109,8 +134,8 @@ def _converted(
         tally.problems.update(found.code for found in problems)
         return problems
 
-    yield counted(judged(folder.check())), None
-    for part in convert_corpus(folder, workers, progress):
+    yield counted(judged(before)), None
+    for part in parts:
         tally.add(part.tally)
         yield judged(part.problems), part
     yield counted(judged(_of_the_whole(folder, tally))), None

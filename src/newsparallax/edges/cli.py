@@ -97,6 +97,19 @@ def write(pieces: Iterable[bytes]) -> None:
         sys.exit(DONE)
 
 
+def show_dataset(manifest: dict[str, Any], place: str) -> None:
+    """What a finished dataset holds, on stdout."""
+    counts = manifest["counts"]
+    out.print(f"{manifest['name']} {manifest['version']}: {place}")
+    told = ", ".join(f"{counts[f'results_{how}']:,} {how}" for how in ("accepted", "repaired", "quarantined"))
+    about = f"{plural(counts['articles'], 'article')} of {plural(counts['events'], 'event')}"
+    out.print(f"  {about}; {plural(counts['results_in'], 'result item')}: {told}")
+    width = max(map(len, manifest["rows"]))
+    for config, splits in manifest["rows"].items():
+        out.print(f"  {config:<{width}}  {', '.join(f'{split} {rows:,}' for split, rows in splits.items())} rows")
+    out.print(f"  content digest {manifest['content_digest']}")
+
+
 def list_problems(problems: list[Problem], total: int) -> None:
     """The first problems that no waiver covers, and how many there are in all, on stderr."""
     for found in problems:

@@ -31,7 +31,7 @@ def convert_corpus(folder: CorpusFolder, workers: int = 1, progress: Progress | 
 
     Raises ExportError for an export that cannot be read, before anything is converted.
     """
-    with _fewer_collections():
+    with fewer_collections():
         units = index_tasks(folder.context, folder.exports, folder.text_ids)
         batches = _batches(folder, units)
         done = 0
@@ -76,7 +76,7 @@ def _in_order(pool: ProcessPoolExecutor, batches: Iterator[Batch], ahead: int) -
 
 
 @contextmanager
-def _fewer_collections() -> Iterator[None]:
+def fewer_collections() -> Iterator[None]:
     """Let the garbage collector look for cycles less often: a conversion makes many objects and hardly any cycles.
 
     What is there already is not looked at again. It saves about a tenth of the time.
@@ -98,7 +98,7 @@ _collecting = ExitStack()  # open for as long as the worker lives
 def _open(root: Path, context: Context) -> None:
     """Give a worker process its corpus: what is small travels, texts are read where they are needed."""
     global _worker
-    _collecting.enter_context(_fewer_collections())
+    _collecting.enter_context(fewer_collections())
     _worker = CorpusFolder(root, context, [])
 
 

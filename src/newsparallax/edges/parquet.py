@@ -31,9 +31,10 @@ class ConfigWriter:
     rows `waiting` (in bytes) reach ROW_GROUP_BYTES, or those of all files WAITING_BYTES.
     """
 
-    def __init__(self, folder: Path, config: str, split: str, schema: pa.Schema) -> None:
+    def __init__(self, folder: Path, config: str, split: str, schema: pa.Schema, prefix: str = "") -> None:
         self.folder = folder / config
         self.split = split
+        self._prefix = prefix  # of a file's number: who writes apart from others has one of their own
         self.schema = schema
         self._waiting: list[pa.Table] = []
         self.waiting = 0
@@ -68,7 +69,7 @@ class ConfigWriter:
 
     def _open(self) -> pq.ParquetWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._path = self.folder / f"{self.split}-{self._number:05d}.parquet"
+        self._path = self.folder / f"{self.split}-{self._prefix}{self._number:05d}.parquet"
         self._number += 1
         self._writer = parquet_writer(self._path, self.schema)
         return self._writer

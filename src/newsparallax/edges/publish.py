@@ -31,7 +31,7 @@ def new_folder(place: Path) -> Iterator[Path]:
     Raises UsageError when `place` holds something that is not a build. Leftovers of killed runs are removed.
     """
     place = place.absolute()
-    _refuse_foreign(place)
+    refuse_foreign(place)
     made = [parent for parent in place.parents if not parent.exists()]
     place.parent.mkdir(parents=True, exist_ok=True)
     _tidy(place)
@@ -67,7 +67,8 @@ def refuse_real(link: Path) -> None:
         raise UsageError(f"{link} is no symbolic link, so it cannot point at the build; left as it is", hint=hint)
 
 
-def _refuse_foreign(place: Path) -> None:
+def refuse_foreign(place: Path) -> None:
+    """Raise UsageError where `place` holds something else than a build, or has a name that `datasets` cannot load."""
     if place.is_symlink():
         hint = "name the folder itself, or a new one, with --out"
         raise UsageError(f"{place} is a symbolic link; left as it is", hint=hint)

@@ -1,0 +1,1 @@
+"""The same conversion over many export shards, by datatrove on one machine, on Ray or on Slurm."""
