@@ -98,18 +98,21 @@ def moments(count: int, whole: float) -> list[float]:
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_any_moment(kills, corpus, tmp_path):
     place = tmp_path / "out" / "dataset"
+    assert run(corpus, "--out", place).returncode == 0  # the first run of all may take much longer than the next ones
     began = time.monotonic()
     assert run(corpus, "--out", place).returncode == 0
     whole = time.monotonic() - began
     digests = [check_whole(place)["content_digest"]]
-    killed = 0
+    killed, pace = 0, 1.0
     for number, delay in enumerate(moments(kills, whole), 1):
         write_corpus(corpus, make_tasks(24 + number % 2, seed=1))  # so that the next build differs from the last
         process = start(corpus, "--out", place, start_new_session=True)
-        time.sleep(delay)
+        time.sleep(delay * pace)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         killed += process.returncode == -signal.SIGKILL
+        if process.returncode == 0:  # it was faster than the first one, as on a machine that others use
+            pace *= 0.6
         digests.append(check_whole(place, load=number % 4 == 0)["content_digest"])
     assert killed >= kills // 2
     assert len(set(digests)) <= 2
