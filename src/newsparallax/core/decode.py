@@ -8,63 +8,20 @@ by item, so that one bad value costs one item and not the task.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+from msgspec import UnsetType
 
 from .json_values import DEEP, Repeated, as_text, first_bad, flat, has_half, loads, plain
+from .task import Annotation, Completer, Item, RegionValue, Task
 
-# Without one of these the slower search finds nothing; single bytes are looked for much faster than pairs.
-_SPACES = ((b" ", b" :"), (b"\n", b"\n:"), (b"\t", b"\t:"), (b"\r", b"\r:"), (b"\\", b"\\u0022"))
-_SPACED_KEY = re.compile(rb'"[ \t\r\n]+:|\\u0022')  # spellings that counting keys would miss
+__all__ = ["BadItem", "Completer", "DecodedAnnotation", "DecodedTask", "Finding", "Item", "RegionValue",
+           "Task", "decode_task"]  # fmt: skip
 
+_T = TypeVar("_T")
 
-class GlobalOffsets(msgspec.Struct):
-    """Offsets into the rendered text of a HyperText region, code points."""
-
-    start: int | float | str | None = None
-    end: int | float | str | None = None
-
-
-class RegionValue(msgspec.Struct):
-    """`value` of a result item, with the keys that some control of ours reads."""
-
-    start: int | float | str | None = None
-    end: int | float | str | None = None
-    text: str | list[str] | None = None
-    labels: list[str] | None = None
-    hypertextlabels: list[str] | None = None
-    choices: list[str] | None = None
-    taxonomy: list[list[str]] | None = None
-    rating: int | float | None = None
-    number: int | float | None = None
-    globalOffsets: GlobalOffsets | None = None  # noqa: N815 - Label Studio's spelling
-    startOffset: int | float | None = None  # noqa: N815
-    endOffset: int | float | None = None  # noqa: N815
-
-
-class Item(msgspec.Struct):
-    """A result item. Relations have `from_id` and `to_id` in the place of `id` and `value`."""
-
-    id: str | int | None = None
-    type: str | None = None
-    from_name: str | None = None
-    to_name: str | None = None
-    value: RegionValue | None = None
-    from_id: str | int | None = None
-    to_id: str | int | None = None
-    direction: str | None = None
-    labels: list[str] | None = None
-    meta: Any = None
-    score: Any = None
-    parentID: Any = None  # noqa: N815
-
-
-class Completer(msgspec.Struct):
-    """Who completed an annotation, in its long form; nothing personal is read."""
-
-    id: int | str | None = None
-    email: str | None = None
+_ESCAPED_COLON = re.compile(rb"\\u003[aA]")
 
 
 class Finding(NamedTuple):
@@ -80,31 +37,6 @@ class BadItem(NamedTuple):
 
     code: str
     message: str
-
-
-class Annotation(msgspec.Struct):
-    """An annotation as it stands; `result` holds items in order, flattened where it was a list of lists."""
-
-    id: int | str | None = None
-    unique_id: str | None = None
-    completed_by: int | str | Completer | list[Any] | None = None
-    updated_by: int | str | Completer | None = None
-    was_cancelled: bool | None = False
-    ground_truth: bool | None = False
-    result: list[Item | list[Item]] | None = None
-    skipped: bool | None = False  # the old name of was_cancelled
-
-
-class Task(msgspec.Struct):
-    """A task as it stands; old exports say `completions` for annotations."""
-
-    id: int | str | None = None
-    data: dict[str, Any] | None = None
-    meta: Any = None
-    annotations: list[Annotation] | None = None
-    completions: list[Annotation] | None = None
-    predictions: list[msgspec.Raw] | None = None
-    drafts: list[msgspec.Raw] | None = None
 
 
 class DecodedAnnotation(NamedTuple):
@@ -142,26 +74,27 @@ def decode_task(raw: bytes | memoryview) -> DecodedTask:
     `raw` is one complete JSON value (as the splitter of exports hands it out).
     """
     content = bytes(raw)
-    if not _may_repeat_keys(content):
-        try:
-            return _from_task(_FAST.decode(content))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
+    try:
+        task = _FAST.decode(content)
+        if _holds_every_key(task, content) or _holds_every_key(msgspec.json.decode(content), content):
+            return _from_task(task)
+    except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError):
+        pass
     return _decode_slowly(content)
 
 
-def _may_repeat_keys(content: bytes) -> bool:
-    """Whether an object may have a key twice: decoding and encoding again would lose a `":`."""
-    if any(byte in content and pair in content for byte, pair in _SPACES) and _SPACED_KEY.search(content):
-        return True
-    try:
-        value = msgspec.json.decode(content)
-        for _ in range(DEEP):  # what is nested almost too deeply for msgspec must not fail later on
-            value = [value]
-        again = msgspec.json.encode(value)
-    except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError):
-        return True
-    return content.count(b'":') != again.count(b'":')
+def _holds_every_key(value: Any, content: bytes) -> bool:
+    """Whether a value decoded from JSON has all its keys; not if one was there twice, or is unknown to its type.
+
+    Each key has one colon and each string has its own: where none is spelled as an escape, encoding the value again
+    gives as many colons, but for those of keys that were lost.
+    """
+    backslash = content.find(b"\\")  # much faster to find than what follows it
+    if backslash >= 0 and _ESCAPED_COLON.search(content, backslash):
+        return False
+    for _ in range(DEEP):  # what is nested almost too deeply for msgspec must not fail later on
+        value = [value]
+    return msgspec.json.encode(value).count(b":") == content.count(b":")
 
 
 def _from_task(task: Task) -> DecodedTask:
@@ -169,7 +102,7 @@ def _from_task(task: Task) -> DecodedTask:
     return DecodedTask(
         id=_id(task.id),
         data=task.data or {},
-        meta=task.meta,
+        meta=_given(task.meta),
         annotations=[_from_annotation(found, place) for place, found in enumerate(annotations)],
         predictions=len(task.predictions or ()),
         drafts=len(task.drafts or ()),
@@ -182,19 +115,22 @@ def _is_task(task: Task) -> bool:
 
 
 def _from_annotation(found: Annotation, place: int) -> DecodedAnnotation:
-    items: list[Item | BadItem] = []
-    for item in found.result or ():
-        items.extend(item) if isinstance(item, list) else items.append(item)
+    result: list[Any] = found.result or []
+    items = flat(result) if list in map(type, result) else result
     return DecodedAnnotation(
         _id(found.id),
-        found.unique_id,
-        found.completed_by,
-        found.updated_by,
+        _given(found.unique_id),
+        _given(found.completed_by),
+        _given(found.updated_by),
         bool(found.was_cancelled or found.skipped),
         bool(found.ground_truth),
         items,
         place,
     )
+
+
+def _given(value: _T | UnsetType) -> _T | None:
+    return None if isinstance(value, UnsetType) else value
 
 
 def _decode_slowly(content: bytes) -> DecodedTask:
