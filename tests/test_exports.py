@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from helpers import ANNOTATORS, build_case, build_raw, build_tasks, span, task
+from newsparallax.core import exports
 from newsparallax.core.errors import ExportError
 from newsparallax.core.exports import split_tasks
 
@@ -148,6 +150,32 @@ def test_utf8_is_checked_across_chunks() -> None:
     assert len(split_tasks(memoryview(long), "a.json")) == 1
     with pytest.raises(ExportError, match=f"byte {len(long) - 90}"):
         split_tasks(memoryview(long[:-90] + b"\xff" + long[-89:]), "a.json")
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_large_files_are_kept_open_but_few_and_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "LARGE", 10)
+    monkeypatch.setattr(exports, "OPEN", 3)
+    for number in range(9):
+        (tmp_path / f"{number}.json").write_text(
+            f'[{{"id": {number}, "data": {{}}}}, {{"id": "é", "data": {{}}}}]', "utf-8"
+        )
+    before = open_files()
+    folder = exports.ExportFolder(tmp_path)
+    for turn in range(3):
+        read = [bytes(folder.tasks(number)[turn % 2]) for number in range(9)]
+        assert [json.loads(raw)["id"] for raw in read] == (["é"] * 9 if turn % 2 else list(range(9)))
+        assert open_files() == before + 3
+    last = folder.tasks(8)
+    (tmp_path / "other").write_text("[]" * 99)
+    (tmp_path / "other").replace(tmp_path / "8.json")
+    assert json.loads(bytes(last[0]))["id"] == 8
+    del folder, last
+    gc.collect()
+    assert open_files() == before
 
 
 def test_entries_that_are_no_tasks_are_kept_aside(tmp_path: Path) -> None:

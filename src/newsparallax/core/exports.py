@@ -9,10 +9,12 @@ from __future__ import annotations
 import codecs
 import json
 import mmap
+import os
 import re
+import weakref
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,7 @@ import pyarrow as pa
 from .errors import ExportError
 
 LARGE = 1 << 20  # bytes; of a larger file, places are kept and tasks read one by one; some smaller ones are kept whole
+OPEN = 64  # large files kept open at a time; systems allow a process a few hundred
 TASK_KEYS = frozenset({"data", "annotations", "completions", "predictions", "drafts"})
 WRAPPERS = ("projects", "tasks")
 SUFFIXES = (".json", ".jsonl", ".ndjson")
@@ -44,12 +47,14 @@ class ExportFolder:
     def __init__(self, root: Path):
         self.root = root
         self.files = sorted(export_files(root), key=lambda path: path.as_posix())
+        self._names = [path.relative_to(root).as_posix() for path in self.files]
         self._large: dict[int, Sequence[memoryview]] = {}
         self._small = lru_cache(maxsize=64)(self._split)
+        self._opened = lru_cache(maxsize=OPEN)(OpenFile)
 
     def name(self, number: int) -> str:
         """The file's name as messages and records call it: relative to the folder, with forward slashes."""
-        return self.files[number].relative_to(self.root).as_posix()
+        return self._names[number]
 
     def tasks(self, number: int) -> Sequence[memoryview]:
         """The raw JSON of each task of a file. Raises ExportError naming file, place and what was expected."""
@@ -63,25 +68,41 @@ class ExportFolder:
     def _split(self, number: int) -> Sequence[memoryview]:
         content = read_mapped(self.files[number], self.name(number))
         slices = split_tasks(content, self.name(number))
-        return slices if len(content) < LARGE else _located(self.files[number], content, slices)
+        if len(content) < LARGE:
+            return slices
+        return _located(partial(self._opened, self.files[number]), content, slices)
+
+
+class OpenFile:
+    """A file kept open for reading, and closed when nothing holds it any more."""
+
+    def __init__(self, path: Path):
+        self._number = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._number)
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from `start` to before `end`."""
+        return os.pread(self._number, end - start, start)
 
 
 class Slices(Sequence[memoryview]):
-    """Parts of a file, each kept as two numbers and read when it is asked for."""
+    """Parts of a file, each kept as two numbers and read when it is asked for, from what `opened` gives."""
 
-    def __init__(self, path: Path, starts: array[int], ends: array[int]):
-        self._path, self._starts, self._ends = path, starts, ends
+    def __init__(self, opened: Callable[[], OpenFile], starts: array[int], ends: array[int]):
+        self._opened, self._starts, self._ends = opened, starts, ends
 
     def __len__(self) -> int:
         return len(self._starts)
 
     def __getitem__(self, number: Any) -> Any:
-        with self._path.open("rb") as handle:
-            handle.seek(self._starts[number])
-            return memoryview(handle.read(self._ends[number] - self._starts[number]))
+        return memoryview(self._opened().read(self._starts[number], self._ends[number]))
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Where a part begins and ends in the file, for another process to read it."""
+        return self._starts[number], self._ends[number]
 
 
-def _located(path: Path, content: memoryview, slices: list[memoryview]) -> Sequence[memoryview]:
+def _located(opened: Callable[[], OpenFile], content: memoryview, slices: list[memoryview]) -> Sequence[memoryview]:
     """The slices by their places in the file, so that it need not stay in memory, if they are slices of it."""
     base = pa.py_buffer(content).address
     starts = array("Q", [0]) * len(slices)
@@ -91,7 +112,7 @@ def _located(path: Path, content: memoryview, slices: list[memoryview]) -> Seque
         if not 0 <= at <= len(content) - len(piece):
             return slices
         starts[number], ends[number] = at, at + len(piece)
-    return Slices(path, starts, ends)
+    return Slices(opened, starts, ends)
 
 
 def export_files(root: Path) -> list[Path]:
@@ -156,6 +177,14 @@ def split_tasks(content: memoryview, name: str) -> list[memoryview]:
 
 
 def _require_utf8(content: memoryview, name: str) -> None:
+    ends = pa.array([0, len(content)], pa.int64()).buffers()[1]
+    try:  # Arrow's check neither copies nor decodes, but does not say where the text breaks
+        pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(content)]).validate(full=True)
+    except pa.ArrowInvalid:
+        _refuse_utf8(content, name)
+
+
+def _refuse_utf8(content: memoryview, name: str) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     for at in range(0, len(content), _CHUNK):
         try:
