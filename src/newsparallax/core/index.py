@@ -72,6 +72,9 @@ def index_tasks(context: Context, exports: ExportFolder, text_ids: dict[str, str
 
 def subject_of(context: Context, raw: memoryview, text_ids: dict[str, str]) -> Subject:
     """What a raw task is about; `text_ids` as in `index_tasks`."""
+    given = _given(context, _data_at_end(raw)) if _id_key(context) else None
+    if given is not None:
+        return Subject(given)
     head = _head(raw)
     article_id = _named(context, head, text_ids)
     if article_id is not None:
@@ -105,20 +108,46 @@ def _head(raw: memoryview) -> _Head:
         return _Head(task.id, task.data)
 
 
+def _data_at_end(raw: memoryview) -> dict[str, Any]:
+    """The data of a task that has them after its annotations, as Label Studio writes it; else none are found.
+
+    The annotations, nearly all of a task, are not read through. What follows the key is the end of the task itself, not
+    of an object within it, if a bracket before it makes it an object: then only the task was open where it begins.
+    """
+    content = bytes(raw)
+    at = content.rfind(b'"data":', len(content) // 2)
+    if at < 1 or content[at - 1 : at] == b"\\":  # a quotation mark within a string
+        return {}
+    try:
+        return _HEAD.decode(b"{" + content[at:]).data or {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
 def _named(context: Context, head: _Head, text_ids: dict[str, str]) -> str | None:
     """The article that a task's data name, or whose text they show; None where the task's own id has to do."""
     data = head.data or {}
-    source = context.corpus.articles
-    given = data.get(source.id_field or ("" if source.from_tasks else "article_id"))
-    if isinstance(given, str | int) and not isinstance(given, bool) and str(given).strip():
-        return str(given)
-    if source.from_tasks:
-        return None
+    given = _given(context, data)
+    if given is not None or context.corpus.articles.from_tasks:
+        return given
     for text in context.codebook.texts.values():
         shown = data.get(text.field)
         if isinstance(shown, str) and (known := text_ids.get(hashlib.sha256(shown.encode()).hexdigest())):
             return known
     return str(head.id) if head.id is not None else "(no article)"
+
+
+def _id_key(context: Context) -> str:
+    """The field of the data that names the article; empty if none does."""
+    source = context.corpus.articles
+    return source.id_field or ("" if source.from_tasks else "article_id")
+
+
+def _given(context: Context, data: dict[str, Any]) -> str | None:
+    """The article that a task's data name by its id."""
+    given = data.get(_id_key(context))
+    named = isinstance(given, str | int) and not isinstance(given, bool) and str(given).strip()
+    return str(given) if named else None
 
 
 def _content(context: Context, head: _Head, raw: memoryview) -> bytes:
