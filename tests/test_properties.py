@@ -370,7 +370,7 @@ def test_counts_of_tokens_add_up_to_all_spans(context):
     counts.pop("several_labels", None)
     assert spans == sum(count for (config, _), count in part.tally.rows.items() if config == "names")
     assert sum(counts.values()) == spans
-    names = list(schema.tag_names(context.codebook.layers["names"]))
+    names = list(context.codebook.layers["names"].tags)
     shown = 0
     for (config, _), table in part.tables.items():
         if config == "tokens":

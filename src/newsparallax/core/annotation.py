@@ -27,25 +27,38 @@ def convert_annotation(
     the record.
     """
     ledger = Ledger(len(found.items), where, raw)
-    items: list[tuple[int, Item]] = []
+    marking: list[tuple[int, Item]] = []
+    valued: list[tuple[int, Item]] = []
+    arrows: list[tuple[int, Item]] = []
+    layers, fields = context.layer_of_control, context.value_controls
     for position, item in enumerate(found.items):
         if isinstance(item, BadItem):
             ledger.quarantine(position, item.code, item.message)
-        elif _known_control(context, item, position, ledger):
-            items.append((position, item))
-    spans, unquoted = find_spans(context, texts, items, ledger)
-    by_region: dict[str, list[Span]] = {}
+            continue
+        known = False
+        if item.from_name in layers:
+            known = True
+            marking.append((position, item))
+        if item.from_name in fields:
+            known = True
+            valued.append((position, item))
+        if item.type == "relation":
+            arrows.append((position, item))
+        elif not known:
+            _unknown_control(item, position, ledger)
+    spans, unquoted = find_spans(context, texts, marking, ledger)
+    by_region: dict[str | None, list[Span]] = {}  # a region without an id is none to which anything could belong
     for span in spans:
         if span.region_id is not None:
             by_region.setdefault(span.region_id, []).append(span)
-    regions = {region(item) for _, item in items if item.from_name in context.layer_of_control}
     document: dict[tuple[str | None, str], Any] = {}
-    for position, item in items:
+    regions = {region(item) for _, item in marking} if context.shared_controls else set()
+    for position, item in valued:
         if item.from_name in context.attributes_of_control and not _about_article(context, item, regions):
             _attach(context, by_region, position, item, ledger)
         elif item.from_name in context.document_of_control:
             _put_document(context, document, position, item, ledger)
-    draw_links(context, by_region, [entry for entry in items if entry[1].type == "relation"], ledger)
+    draw_links(context, by_region, arrows, ledger)
     return Marked(
         annotation_id=found.id or found.unique_id or f"{where.task_id or where.article_id}-{found.place}",
         annotator=context.annotator(found.completed_by),
@@ -60,47 +73,45 @@ def convert_annotation(
     )
 
 
-def _known_control(context: Context, item: Item, position: int, ledger: Ledger) -> bool:
-    """Whether some layer, attribute or document layer reads the item; otherwise it goes to the ledger by name."""
-    if item.type == "relation":
-        return True
+def _unknown_control(item: Item, position: int, ledger: Ledger) -> None:
+    """Put an item that no layer, attribute or document layer reads aside, by name."""
     name = item.from_name or ""
-    if name in context.layer_of_control or name in context.attributes_of_control or name in context.document_of_control:
-        return True
     if item.type is not None and item.type not in (*LABEL_TYPES, *VALUE_TYPES):
-        ledger.quarantine(
-            position, "unsupported-control", f"control {name!r} is of the kind {item.type!r}", region(item)
-        )
+        message = f"control {name!r} is of the kind {item.type!r}"
+        ledger.quarantine(position, "unsupported-control", message, region(item))
     elif not name:
         ledger.quarantine(position, "unknown-control", "the item names no control (`from_name`)", region(item))
     else:
         ledger.quarantine(position, "unknown-control", f"no layer or attribute has the control {name!r}", region(item))
-    return False
 
 
 def _about_article(context: Context, item: Item, regions: set[str | None]) -> bool:
     """Whether an item of a control that serves both regions (accepted or not) and articles is about the article."""
-    return item.from_name in context.document_of_control and region(item) not in regions - {None}
+    return item.from_name in context.shared_controls and region(item) not in regions - {None}
 
 
-def _attach(context: Context, by_region: dict[str, list[Span]], position: int, item: Item, ledger: Ledger) -> None:
+def _attach(
+    context: Context, by_region: dict[str | None, list[Span]], position: int, item: Item, ledger: Ledger
+) -> None:
     """Put a per-region value on its span, found by the region's id."""
     name = region(item)
     uses = context.attributes_of_control[item.from_name or ""]
-    spans = by_region.get(name, []) if name is not None else []
-    targets = [(span, key, use) for span in spans for layer, key, use in uses if layer == span.layer]
-    if not targets:
+    refused: Refused | None = None
+    taken = False
+    for span in by_region.get(name, ()):
+        for key, attribute in uses.get(span.layer, ()):
+            found = _set(context, span, key, attribute, position, item)
+            taken |= found is None
+            refused = refused or found
+    if not taken:
         message = f"{item.from_name!r} belongs to region {name!r}, which is not among the accepted ones of its layer"
-        ledger.quarantine(position, "orphan-attribute", message, name)
-        return
-    refused = [found for target in targets if (found := _set(context, *target, position, item))]
-    if len(refused) == len(targets):
-        ledger.quarantine(position, refused[0].code, refused[0].message, name)
+        refused = refused or Refused("orphan-attribute", message)
+        ledger.quarantine(position, refused.code, refused.message, name)
 
 
 def _set(context: Context, span: Span, key: str, attribute: Attribute, position: int, item: Item) -> Refused | None:
     """Set an attribute of a span, or say why not."""
-    if not attribute_applies(attribute, span.labels):
+    if attribute.labels and not attribute_applies(attribute, span.labels):
         return Refused("inapplicable-attribute", f"{key} does not go with {', '.join(span.labels)}")
     value = parse_value(attribute, item.value, context.entities)
     if isinstance(value, Refused):

@@ -82,8 +82,9 @@ def convert_article(
     good: list[tuple[RawTask, DecodedTask, Where]] = []
     for raw, task in decoded:
         where = Where(raw.file, article_id, task.id)
-        found.counts += Counter(tasks=1, predictions=task.predictions, drafts=task.drafts)
-        found.problems += _findings(task, raw, where)
+        found.counts.update({"tasks": 1, "predictions": task.predictions, "drafts": task.drafts})
+        if task.findings:
+            found.problems += _findings(task, raw, where)
         if all(finding.code != "not-a-task" for finding in task.findings):
             good.append((raw, task, where))
     if good and context.from_tasks:
@@ -262,13 +263,13 @@ def _content(annotation: DecodedAnnotation) -> str:
 
 
 def _count(found: Conversion, ledger: Ledger) -> None:
-    found.counts += Counter(
-        results_in=ledger.size,
-        results_accepted=ledger.accepted,
-        results_repaired=len(ledger.repaired),
-        results_quarantined=len(ledger.quarantined),
-    )
-    found.repairs.update(ledger.repaired.values())
+    counts = found.counts
+    counts["results_in"] += ledger.size
+    counts["results_accepted"] += ledger.accepted
+    counts["results_repaired"] += len(ledger.repaired)
+    counts["results_quarantined"] += len(ledger.quarantined)
+    if ledger.repaired:
+        found.repairs.update(ledger.repaired.values())
     found.problems += ledger.problems
 
 

@@ -19,6 +19,8 @@ def bio_tags(tokens: list[Range], spans: list[Span], block: Range) -> tuple[list
     """
     tags = ["O"] * len(tokens)
     counts: Counter[str] = Counter()
+    if not spans:
+        return tags, counts
     starts, ends = [start for start, _ in tokens], [end for _, end in tokens]
     shown: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end, span.span_id)):

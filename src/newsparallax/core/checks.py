@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right, insort
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from .codebook import Attribute, Relation, RequiredWhen, attribute_applies
@@ -22,14 +23,15 @@ Found = Iterator[tuple[str, Span]]
 
 def _overlap(context: Context, marked: Marked) -> Found:
     """Spans of a layer that touch where the codebook forbids it: any overlap (forbid) or crossing (nest)."""
-    groups: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[Span]] = {}
     for span in marked.spans:
-        if context.codebook.layers[span.layer].overlap != "allow":
-            groups[span.layer, span.text_name].append(span)
+        groups.setdefault((span.layer, span.text_name), []).append(span)
     for (layer, _), spans in groups.items():
-        spans.sort(key=lambda span: (span.start, -span.end))
-        forbidden = context.codebook.layers[layer].overlap == "forbid"
-        yield from _overlaps(spans) if forbidden else _crossings(spans)
+        overlap = context.codebook.layers[layer].overlap
+        if overlap != "allow" and len(spans) > 1:
+            spans.sort(key=lambda span: (span.start, -span.end))
+            if any(after.start < span.end for span, after in pairwise(spans)):  # else nothing touches
+                yield from _overlaps(spans) if overlap == "forbid" else _crossings(spans)
 
 
 def _overlaps(spans: list[Span]) -> Found:
@@ -58,20 +60,19 @@ def _touch(first: Span, second: Span, how: str) -> str:
 
 def _missing_attributes(context: Context, marked: Marked) -> Found:
     """Attributes that the codebook requires for a span and that it lacks."""
+    layers = context.codebook.layers
     for span in marked.spans:
-        for name, attribute in context.codebook.layers[span.layer].attributes.items():
-            if span.attributes.get(name) in (None, []) and _required(attribute, span):
+        for name, attribute in layers[span.layer].demanded:
+            value = span.attributes.get(name)
+            if (value is None or value == []) and _required(attribute, span):
                 yield f"{', '.join(span.labels)} {span.start}..{span.end} of layer {span.layer} lacks {name}", span
 
 
 def _required(attribute: Attribute, span: Span) -> bool:
-    if not attribute_applies(attribute, span.labels):
+    if attribute.labels and not attribute_applies(attribute, span.labels):
         return False
-    return (
-        attribute.required
-        or any(label in attribute.required_for for label in span.labels)
-        or _happens(attribute.required_when, span)
-    )
+    for_label = attribute.required_for and any(label in attribute.required_for for label in span.labels)
+    return attribute.required or bool(for_label) or _happens(attribute.required_when, span)
 
 
 def _happens(when: RequiredWhen | None, span: Span) -> bool:
@@ -79,7 +80,7 @@ def _happens(when: RequiredWhen | None, span: Span) -> bool:
     if when is None:
         return False
     value = span.attributes.get(when.attribute)
-    return any(part in when.values for part in (value if isinstance(value, list) else [value]))
+    return any(part in when.values for part in value) if isinstance(value, list) else value in when.values
 
 
 def _missing_relations(context: Context, marked: Marked) -> Found:
@@ -100,23 +101,23 @@ def _too_many_relations(context: Context, marked: Marked) -> Found:
 
 
 def _relations(context: Context, marked: Marked) -> Iterator[tuple[Span, str, Relation, int]]:
+    relations = {name: layer.relations for name, layer in context.codebook.layers.items() if layer.relations}
     for span in marked.spans:
-        relations = context.codebook.layers[span.layer].relations
-        if relations:
-            drawn = Counter(link.name for link in span.links)
-            yield from ((span, name, relation, drawn[name]) for name, relation in relations.items())
+        if span.layer in relations:
+            drawn = [link.name for link in span.links]
+            yield from ((span, name, relation, drawn.count(name)) for name, relation in relations[span.layer].items())
 
 
 def _reference_types(context: Context, marked: Marked) -> Found:
     """References to entities of another type than the span's label, where the codebook ties the two."""
+    layers, entities = context.codebook.layers, context.entities
     for span in marked.spans:
-        for name, attribute in context.codebook.layers[span.layer].attributes.items():
-            if attribute.types_match_label and name in span.attributes:
-                value = span.attributes[name]
-                for entity in value if isinstance(value, list) else [value]:
-                    if entity in context.entities and context.entities[entity].type not in span.labels:
-                        kind = context.entities[entity].type
-                        yield f"{entity} is {kind}, the span {span.start}..{span.end} is {span.labels[0]}", span
+        for name in layers[span.layer].tied:
+            value = span.attributes.get(name)
+            for entity in value if isinstance(value, list) else (value,):
+                if entity in entities and entities[entity].type not in span.labels:
+                    kind = entities[entity].type
+                    yield f"{entity} is {kind}, the span {span.start}..{span.end} is {span.labels[0]}", span
 
 
 class AnnotationCheck(NamedTuple):

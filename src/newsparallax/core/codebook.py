@@ -113,6 +113,11 @@ class Attribute(Field):
     required_when: RequiredWhen | None = None
     types_match_label: bool = False
 
+    @cached_property
+    def limited_to(self) -> frozenset[str]:
+        """Its `labels` as a set."""
+        return frozenset(self.labels)
+
 
 class DocumentLayer(Field):
     """A field of a whole article. `text` names the text it is about; without one, the first."""
@@ -161,6 +166,32 @@ class Layer(Record, dict=True):
         """Label -> its position in the codebook."""
         return {label: number for number, label in enumerate(self.labels)}
 
+    @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """BIO tags in codebook order: O, then B- and I- of each label."""
+        return ("O", *(f"{part}-{label}" for label in self.labels for part in "BI"))
+
+    @cached_property
+    def tag_numbers(self) -> dict[str, int]:
+        """BIO tag -> its position in `tags`."""
+        return {tag: number for number, tag in enumerate(self.tags)}
+
+    @cached_property
+    def demanded(self) -> tuple[tuple[str, Attribute], ...]:
+        """Attributes that some or all of its spans must have."""
+        items = self.attributes.items()
+        return tuple((key, use) for key, use in items if use.required or use.required_for or use.required_when)
+
+    @cached_property
+    def tied(self) -> tuple[str, ...]:
+        """Attributes whose entities must be of the type that the label says."""
+        return tuple(key for key, attribute in self.attributes.items() if attribute.types_match_label)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns in which its spans' labels, attributes and arrows stand, in order."""
+        return ("labels" if self.multiple else "label", *self.attributes, *self.relations)
+
 
 class Text(Record):
     """A text shown to annotators: `field` of a task's data, plain or HTML (of which the rendered text counts)."""
@@ -184,7 +215,7 @@ class Tokens(Record):
     layer: str | None = None
 
 
-class Codebook(Record):
+class Codebook(Record, dict=True):
     """The whole codebook, as read."""
 
     codebook: Head
@@ -268,4 +299,4 @@ def path_spellings(values: dict[str, Value]) -> dict[str, str]:
 
 def attribute_applies(attribute: Attribute, labels: tuple[str, ...]) -> bool:
     """Whether a span with `labels` may carry the attribute."""
-    return not attribute.labels or any(label in attribute.labels for label in labels)
+    return not attribute.labels or not attribute.limited_to.isdisjoint(labels)

@@ -65,13 +65,13 @@ class Context:
         }
 
     @cached_property
-    def attributes_of_control(self) -> dict[str, list[tuple[str, str, Attribute]]]:
-        """Name of a per-region control in exports -> (layer, attribute's name, attribute); controls may be shared."""
-        found: dict[str, list[tuple[str, str, Attribute]]] = {}
+    def attributes_of_control(self) -> dict[str, dict[str, list[tuple[str, Attribute]]]]:
+        """Name of a per-region control in exports -> layer -> its (name, attribute); controls may be shared."""
+        found: dict[str, dict[str, list[tuple[str, Attribute]]]] = {}
         for layer_name, layer in self.codebook.layers.items():
             for name, attribute in layer.attributes.items():
                 for control in (*attribute.former_controls, attribute_control(layer_name, name, attribute)):
-                    found.setdefault(control, []).append((layer_name, name, attribute))
+                    found.setdefault(control, {}).setdefault(layer_name, []).append((name, attribute))
         return found
 
     @cached_property
@@ -82,6 +82,21 @@ class Context:
             for name, document in self.codebook.document.items()
             for control in (*document.former_controls, document_control(name, document))
         }
+
+    @cached_property
+    def value_controls(self) -> frozenset[str]:
+        """Names of all controls that give values, to regions or to articles."""
+        return frozenset(self.attributes_of_control.keys() | self.document_of_control.keys())
+
+    @cached_property
+    def shared_controls(self) -> frozenset[str]:
+        """Names of the controls that give values to both regions and articles."""
+        return frozenset(self.attributes_of_control.keys() & self.document_of_control.keys())
+
+    @cached_property
+    def layer_texts(self) -> dict[str, str | None]:
+        """Layer -> the text that its spans are about, None if the layer leaves it open."""
+        return {name: self.layer_text(layer) for name, layer in self.codebook.layers.items()}
 
     @cached_property
     def label_spellings(self) -> dict[str, dict[str, str]]:

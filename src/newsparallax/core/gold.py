@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from .ids import content_span_id
 from .registry import AnnotatorKind
@@ -103,7 +104,15 @@ def _agreed(key: Key, group: list[Span], need: int, article_ids: dict[str, str])
     }
     identity = content_span_id(article_ids[text_name], layer, start, end, labels, 0)
     attributes = {name: value for name, value in values.items() if value is not None}
-    return replace(group[0], span_id=identity, region_id=None, attributes=attributes, links=[], items=[], meta={})
+    own: dict[str, Any] = {
+        "span_id": identity,
+        "region_id": None,
+        "attributes": attributes,
+        "links": [],
+        "items": [],
+        "meta": {},
+    }
+    return msgspec.structs.replace(group[0], **own)
 
 
 def _agreed_value(values: Iterable[Any], need: int) -> Any:

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from . import schema
 from .agreement import compare_article, count_article
 from .article import Conversion, RawTask, convert_article
+from .columns import Row, table_makers
 from .context import Context
 from .ids import DIGEST_MODULUS, rows_digest, split_of
 from .problems import Problem
-from .rows import Pretokenizer, Row, article_rows
+from .rows import Pretokenizer, article_rows, may_be_passed_on
+from .schema import ARTICLES
 from .tally import Tally
 
 
@@ -39,43 +40,55 @@ def convert_part(
     for article_id, tasks in articles:
         found = convert_article(context, article_id, tasks, read_text)
         problems += found.problems
-        _count(tally, found)
+        _count(context, tally, found)
         if not found.exists:
             continue
         split = split_of(context.split_as.get(found.event_id, found.event_id), context.corpus.splits)
         made, shown = article_rows(context, found, pretokenize)
         count_article(tally.agreement, context, found, compare_article(context, found, gold=False))
-        tally.tokens += shown
-        tally.texts += _texts(made[schema.ARTICLES])
+        tally.tokens.update(shown)
         tally.events.add(found.event_id)
         for config, added in made.items():
             rows.setdefault((config, split), []).extend(added)
             tally.rows[config, split] += len(added)
             if added:
                 tally.digest = (tally.digest + rows_digest(config, split, added)) % DIGEST_MODULUS
-    schemas = {name: schema.arrow_schema(struct) for name, struct in schema.configs(context.codebook).items()}
-    tables = {key: pa.Table.from_pylist(found_rows, schemas[key[0]]) for key, found_rows in rows.items()}
-    return Part(tables, problems, tally)
+    return Part(_tables(context, rows), problems, tally)
 
 
-def _texts(rows: list[Row]) -> Counter[str]:
-    """How many texts there are, and how many of them may not be passed on."""
-    reserved = [not row["redistribute"] for row in rows if row["text"] is not None]
-    return Counter(total=len(reserved), reserved=sum(reserved))
+def _tables(context: Context, rows: dict[tuple[str, str], list[Row]]) -> dict[tuple[str, str], pa.Table]:
+    """The tables of all rows; the spans nested in `articles` are those of the layers, in the same order."""
+    makers = table_makers(context.codebook)
+    tables: dict[tuple[str, str], pa.Table] = {}
+    for config, split in sorted(rows, key=lambda key: key[0] == ARTICLES):  # last of all
+        layers = context.codebook.layers if config == ARTICLES else ()
+        nested = {layer: tables[layer, split] for layer in layers}
+        tables[config, split] = makers[config].make(rows[config, split], nested)
+    return tables
 
 
-def _count(tally: Tally, found: Conversion) -> None:
-    tally.counts += found.counts
-    tally.repairs += found.repairs
-    tally.problems += Counter(problem.code for problem in found.problems)
+def _count(context: Context, tally: Tally, found: Conversion) -> None:
+    for counter, added in (
+        (tally.counts, found.counts),
+        (tally.repairs, found.repairs),
+        (tally.problems, Counter(problem.code for problem in found.problems)),
+    ):
+        if added:
+            counter.update(added)
     if not found.exists:
         return
     tally.counts["articles"] += 1
     tally.states[found.state] += 1
-    tally.annotators += Counter(marked.annotator.name for marked in found.marked)
+    if found.texts:
+        tally.texts["total"] += len(found.texts)
+        tally.texts["reserved"] += 0 if may_be_passed_on(context, found) else len(found.texts)
+    for marked in found.marked:
+        tally.annotators[marked.annotator.name] += 1
     if found.gold:
         tally.gold[found.gold.method] += 1
         tally.gold[f"by_{found.gold.kind}"] += 1
         if found.gold.adjudicated and found.gold.kind == "human":
             tally.gold["adjudicated_by_human"] += 1
-        tally.labels += Counter((span.layer, label) for span in found.gold.spans for label in span.labels)
+        for span in found.gold.spans:
+            for label in span.labels:
+                tally.labels[span.layer, label] += 1

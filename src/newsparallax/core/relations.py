@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from .context import Context
@@ -16,7 +15,7 @@ class _Refused(NamedTuple):
 
 
 def draw_links(
-    context: Context, by_region: dict[str, list[Span]], items: list[tuple[int, Item]], ledger: Ledger
+    context: Context, by_region: dict[str | None, list[Span]], items: list[tuple[int, Item]], ledger: Ledger
 ) -> None:
     """Draw the arrow of every relation item on the span that it starts from; what cannot be drawn goes to the ledger.
 
@@ -42,22 +41,22 @@ def _drawn(source: Span, link: Link) -> bool:
 
 
 def _links(
-    context: Context, by_region: dict[str, list[Span]], item: Item, position: int
+    context: Context, by_region: dict[str | None, list[Span]], item: Item, position: int
 ) -> list[tuple[Span, Link]] | _Refused:
     ends = (_text(item.from_id), _text(item.to_id))
-    missing = [repr(end) for end in ends if end is None or end not in by_region]
-    if missing:
+    if ends[0] not in by_region or ends[1] not in by_region:
+        missing = [repr(end) for end in ends if end not in by_region]
         return _Refused("dangling-relation", f"region {' and '.join(missing)} is not among the accepted ones")
     direction = item.direction or "right"
     if direction not in ("left", "right", "bi"):
         return _Refused("unknown-relation", f"expected the direction left, right or bi, found {direction!r}")
-    sources, targets = by_region[str(ends[0])], by_region[str(ends[1])]
-    orders = {"right": [(sources, targets)], "left": [(targets, sources)]}.get(
-        direction, [(sources, targets), (targets, sources)]
-    )
+    sources, targets = by_region[ends[0]], by_region[ends[1]]
+    orders = [(sources, targets)] if direction != "left" else [(targets, sources)]
+    if direction == "bi":
+        orders.append((targets, sources))
     links: list[tuple[Span, Link]] = []
     for label in dict.fromkeys(item.labels or [None]):  # type: ignore[list-item]  # an arrow without a label
-        drawn = next((found for order in orders if (found := _match(context, *order, label))), None)
+        drawn = _match(context, *orders[0], label) or (_match(context, *orders[1], label) if orders[1:] else None)
         if drawn is None:
             return _Refused("unknown-relation", _unknown(context, label, sources, targets, direction))
         source, name, target = drawn
@@ -69,18 +68,13 @@ def _match(
     context: Context, sources: list[Span], targets: list[Span], label: str | None
 ) -> tuple[Span, str, Span] | None:
     """The one pair of spans between which the codebook knows an arrow with this label; None if none or several."""
-    found = list(_matches(context, sources, targets, label))
-    return found[0] if len(found) == 1 else None
-
-
-def _matches(
-    context: Context, sources: list[Span], targets: list[Span], label: str | None
-) -> Iterator[tuple[Span, str, Span]]:
+    found: list[tuple[Span, str, Span]] = []
     for source in sources:
         name = context.relation_names[source.layer].get(label)
         if name is not None:
             allowed = context.codebook.layers[source.layer].relations[name].to
-            yield from ((source, name, target) for target in targets if target.layer in allowed)
+            found += [(source, name, target) for target in targets if target.layer in allowed]
+    return found[0] if len(found) == 1 else None
 
 
 def _unknown(context: Context, label: str | None, sources: list[Span], targets: list[Span], direction: str) -> str:

@@ -233,8 +233,8 @@ def _agreed_items(
 
 
 def _attribute(context: Context, span: Span, item: dict[str, Any]) -> str | None:
-    uses = context.attributes_of_control.get(item.get("from_name", ""), [])
-    return next((key for layer, key, _ in uses if layer == span.layer), None)
+    uses = context.attributes_of_control.get(item.get("from_name", ""), {}).get(span.layer, [])
+    return next((key for key, _ in uses), None)
 
 
 def _moved(item: dict[str, Any], span: Span) -> dict[str, Any]:

@@ -135,11 +135,6 @@ def field_type(field: Field) -> Type:
     return ListOf(single) if field.listed else single
 
 
-def tag_names(layer: Layer) -> tuple[str, ...]:
-    """BIO tags in codebook order: O, then B- and I- of each label."""
-    return ("O", *(f"{part}-{label}" for label in layer.labels for part in "BI"))
-
-
 def reserved_columns() -> dict[str, set[str]]:
     """Column names that attributes, relations, layers and document layers must not take, by where they would clash."""
     return {
@@ -203,7 +198,7 @@ def _articles(codebook: Codebook) -> Struct:
 
 
 def _tokens(codebook: Codebook, layer_name: str) -> Struct:
-    tags = ClassLabel(tag_names(codebook.layers[layer_name]))
+    tags = ClassLabel(codebook.layers[layer_name].tags)
     return Struct(
         {
             "block_id": STRING,

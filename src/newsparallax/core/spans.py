@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from .context import Annotated
 from .offsets import TextIndex
 from .problems import Problem, problem
 
 
-@dataclass(slots=True)
-class Link:
+class Link(msgspec.Struct):
     """An arrow of the relation `name` from the span that holds it to `target`; `direction` as drawn.
 
     `item` is its position in the annotation's result, -1 for an arrow that several annotators agree on.
@@ -24,8 +25,7 @@ class Link:
     item: int
 
 
-@dataclass(slots=True)
-class Span:
+class Span(msgspec.Struct):
     """An accepted region: `[start, end)` in code points of the text `text_name`, with labels, values and arrows.
 
     `repair` is how its offsets were repaired and `original` what they were; `items` are the positions, in the
@@ -43,8 +43,8 @@ class Span:
     original: tuple[int | None, int | None]
     meta: dict[str, Any]
     items: list[int]
-    attributes: dict[str, Any] = field(default_factory=dict)
-    links: list[Link] = field(default_factory=list)
+    attributes: dict[str, Any] = {}
+    links: list[Link] = []
 
     def content(self) -> tuple[Any, ...]:
         """What makes two spans of one annotation the same mark."""
@@ -79,7 +79,7 @@ class Where:
 
     def at(self, annotation_id: str | None) -> Where:
         """The annotation of this task."""
-        return replace(self, annotation_id=annotation_id)
+        return Where(self.file, self.article_id, self.task_id, annotation_id)
 
     def problem(self, code: str, message: str, *, region_id: str | None = None, raw: Any = None) -> Problem:
         """A Problem at this place."""

@@ -25,6 +25,11 @@ def parse_value(field: Field, value: RegionValue | None, entities: Mapping[str, 
     """The value of `field` in a result item's `value`, or Refused; None where the item holds nothing."""
     if value is None:
         return Refused("bad-value", "the item has no `value`")
+    chosen = value.choices
+    if chosen is not None and len(chosen) == 1 and field.kind == "choice" and not field.many:
+        known = field.known.get(chosen[0])
+        if known is not None:  # as nearly all values are; the parsers come to the same
+            return known
     return _PARSERS[field.kind](field, value, entities)
 
 
@@ -33,10 +38,11 @@ def _choice(field: Field, value: RegionValue, entities: Mapping[str, Entity]) ->
     if chosen is None:
         return Refused("bad-value", "expected `choices`")
     known = field.known
-    unknown = [word for word in chosen if word not in known]
-    if unknown:
+    try:
+        return _one_or_many(field, [known[word] for word in chosen])
+    except KeyError:
+        unknown = [word for word in chosen if word not in known]
         return Refused("unknown-value", f"{_listed(unknown)} not among {_listed(list(field.values))}")
-    return _one_or_many(field, [known[word] for word in chosen])
 
 
 def _text(field: Field, value: RegionValue, entities: Mapping[str, Entity]) -> Any:
@@ -92,9 +98,9 @@ _PARSERS = {
 def _one_or_many(field: Field, values: list[str]) -> Any:
     if field.many:
         return values
-    if len(values) > 1:
-        return Refused("several-values", f"takes one value, found {_listed(values)}")
-    return values[0] if values else None
+    if len(values) == 1:
+        return values[0]
+    return Refused("several-values", f"takes one value, found {_listed(values)}") if values else None
 
 
 def _listed(words: list[str], limit: int = 8) -> str:

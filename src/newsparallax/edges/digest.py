@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..core.columns import plain_rows
 from ..core.errors import NewsParallaxError
 from ..core.ids import DIGEST_MODULUS, rows_digest
 from ..core.manifest import content_digest
@@ -37,7 +38,7 @@ def digest_of(folder: Path) -> str:
                 if shapes.setdefault(config, features) != features:
                     raise NewsParallaxError(f"other features than in the other files of {config}", file=name)
                 for batch in file.iter_batches(BATCH):
-                    total += rows_digest(config, split, batch.to_pylist())
+                    total += rows_digest(config, split, plain_rows(batch))
         except pa.ArrowInvalid as error:
             raise NewsParallaxError(f"is not a Parquet file: {error}", file=name) from None
     if not shapes:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...core import schema
 from ...core.codebook import Codebook
+from ...core.columns import plain_rows
 from ...core.errors import NewsParallaxError
 from ...core.ids import DIGEST_MODULUS, rows_digest
 from ...core.manifest import content_digest
@@ -51,7 +52,7 @@ def loaded_digest(
 
 def _digest(config: str, split: str, found: Any) -> int:
     batches = found.with_format("arrow").iter(BATCH)
-    return sum(rows_digest(config, split, batch.to_pylist()) for batch in batches)
+    return sum(rows_digest(config, split, plain_rows(batch)) for batch in batches)
 
 
 def _unloadable(config: str, error: BaseException) -> HubError:
