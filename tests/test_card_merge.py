@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsparallax.core.errors import NewsParallaxError
+from newsparallax.core.render.markdown import parted
 from newsparallax.edges.release.card_merge import merge_cards
 
 
@@ -22,6 +23,20 @@ OLD, NEW = card(), card("2", configs="new")
 
 def front(text):
     return yaml.load(text.split("---\n")[1], yaml.BaseLoader)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("---\na: 1\nb: 2\n---\nProse.\n\n---\n\nMore.\n", ("a: 1\nb: 2\n", "Prose.\n\n---\n\nMore.\n")),
+        ("--- \na: 1\n---\t\nProse.", ("a: 1\n", "Prose.")),
+        ("---\na: 1\n---", ("a: 1\n", "")),
+        ("---\n---\nProse.\n---\n", ("", "Prose.\n---\n")),
+        *((whole, ("", whole)) for whole in ("", "Prose.\n---\na: 1\n---\n", "---\na: 1\n", "----\na: 1\n---\n")),
+    ],
+)
+def test_front_matter_and_prose(text, parts):
+    assert parted(text) == parts
 
 
 def test_a_card_that_nobody_touched_is_the_new_one():

@@ -20,8 +20,9 @@ from generate_corpus import CORPUS, make_tasks
 from generate_corpus import write_corpus as write_generated
 from helpers import CODEBOOK, build_case, span, task
 from newsparallax.core.citation import bibtex
-from newsparallax.core.croissant import CONTEXT, make_croissant, renewed
+from newsparallax.core.croissant import make_croissant, renewed
 from newsparallax.core.croissant_check import plain
+from newsparallax.core.croissant_vocabulary import CONTEXT
 from newsparallax.edges import engine, parquet
 from newsparallax.edges.build import build
 from newsparallax.edges.croissant import check_croissant, read_croissant

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from .croissant import CONTEXT
+from .croissant_vocabulary import CONTEXT
 
 FITTING = {  # Arrow's name of a type -> the atomic data types that fit it
     "string": {"sc:Text", "sc:URL"},

@@ -15,6 +15,7 @@ from ..core.codebook import Codebook
 from ..core.context import Context
 from ..core.errors import CorpusError
 from ..core.render.card import block_names, fill_blocks, render_blocks
+from ..core.render.markdown import parted
 from .folder import CorpusFolder
 
 CARD = "dataset_card.md"
@@ -58,22 +59,19 @@ def read_card(folder: CorpusFolder) -> tuple[dict[str, Any], str]:
     path = folder.root / CARD
     if not path.is_file():
         return {}, _plain_card(folder.context)
-    text = card_text(folder)
-    front: Any = {}
-    if text.startswith("---\n") and "\n---\n" in text:
-        head, text = text[4:].split("\n---\n", 1)
-        try:
-            front = yaml.safe_load(head) or {}
-        except yaml.YAMLError as error:
-            raise CorpusError(f"the front matter is not YAML: {error}", file=CARD) from None
+    head, prose = parted(card_text(folder))
+    try:
+        front: Any = yaml.safe_load(head) or {}
+    except yaml.YAMLError as error:
+        raise CorpusError(f"the front matter is not YAML: {error}", file=CARD) from None
     if not isinstance(front, dict):
         raise CorpusError("the front matter is not a table of keys", file=CARD)
-    for name in block_names(text):
+    for name in block_names(prose):
         if name not in BLOCKS:
             raise CorpusError(
                 f"expected one of {', '.join(BLOCKS)}, found {name!r}", file=CARD, place="begin generated"
             )
-    return front, text
+    return front, prose
 
 
 def changes_of(folder: CorpusFolder) -> str:

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ..core.croissant import PARQUET
 from ..core.croissant_check import (
     Records,
     as_dict,
@@ -36,7 +35,9 @@ from ..core.croissant_check import (
     records_of,
     split_of,
 )
+from ..core.croissant_vocabulary import PARQUET
 from ..core.errors import UsageError
+from ..core.render.markdown import parted
 
 FILE = "croissant.json"
 BATCH = 100  # rows of a Parquet file in memory
@@ -238,8 +239,7 @@ def _members(entry: dict[str, Any], folder: Path) -> list[str]:
 def _configs(folder: Path) -> list[str]:
     """The configs that the YAML of README.md names; none where there is no YAML."""
     try:
-        text = (folder / "README.md").read_bytes().decode("utf-8")
-        front = yaml.safe_load(text[4:].split("\n---\n", 1)[0]) if text.startswith("---\n") else {}
+        front = yaml.safe_load(parted((folder / "README.md").read_bytes().decode("utf-8"))[0])
     except (OSError, ValueError, yaml.YAMLError):
         return []
     return [str(entry.get("config_name")) for entry in as_dicts(as_dict(front).get("configs"))]

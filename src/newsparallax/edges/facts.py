@@ -14,6 +14,7 @@ from ..core.codebook import Codebook
 from ..core.croissant import renewed
 from ..core.errors import NewsParallaxError
 from ..core.render.card import block_contents, fill_blocks, texts_block
+from ..core.render.markdown import parted
 from .card import front_matter, loading
 from .publish import MARK
 
@@ -69,7 +70,7 @@ def write_facts(draft: Path, source: Path, manifest: dict[str, Any], codebook: C
 
 
 def _card(text: str, manifest: dict[str, Any], codebook: Codebook) -> str:
-    head, body = text.removeprefix("---\n").split("\n---\n", 1)
+    head, body = parted(text)
     front = yaml.load(head, _SAFE) | loading(codebook, manifest)
     blocks = block_contents(body) | {"texts": texts_block(manifest)}
     return f"---\n{front_matter(front)}---\n{fill_blocks(body, blocks)}"

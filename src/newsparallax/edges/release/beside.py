@@ -11,6 +11,7 @@ import yaml
 
 from ...core.changes import Change
 from ...core.ids import DIGEST_MODULUS, spelling_free, text_digest
+from ...core.render.markdown import parted
 from ...core.schema import STANDOFF
 from .card_merge import BASE
 from .sources import Source
@@ -58,17 +59,14 @@ def _digest(source: Source, name: str) -> str:
 def _card(path: Path) -> tuple[Any, str]:
     """What was written by hand in a card: its front matter and its prose."""
     text = path.read_text(encoding="utf-8", errors="replace")
-    front: Any = None
-    if text.startswith("---\n") and "\n---\n" in text:
-        head, rest = text[4:].split("\n---\n", 1)
-        try:
-            front = yaml.load(head, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-            text = rest
-        except yaml.YAMLError:
-            front = None
+    head, prose = parted(text)
+    try:
+        front: Any = yaml.load(head, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        front, prose = None, text
     if isinstance(front, dict):
         front = {key: value for key, value in front.items() if key not in _LOADING}
-    return front, _BLOCK.sub("", text)
+    return front, _BLOCK.sub("", prose)
 
 
 def _problems(path: Path) -> str:

@@ -15,13 +15,12 @@ import yaml
 
 from ...core.errors import NewsParallaxError, UsageError
 from ...core.render.card import block_contents, fill_blocks
+from ...core.render.markdown import parted
 
 README, BASE = "README.md", ".card.md"
 OURS_ALWAYS = ("configs", "dataset_info", "size_categories")  # made from the data; another value would not load it
 
 _KEY = re.compile(r"^(?:(['\"])(?P<quoted>.*?)\1|(?P<plain>[^\s#'\"\-{}\[\],&*!|>%@`][^:#]*?))\s*:(?=\s|$)")
-
-_FRONT = re.compile(r"---[ \t]*\n((?:.*\n)*?)---[ \t]*(?:\n|\Z)")  # with fences as the hub takes them
 
 
 class Merged(NamedTuple):
@@ -56,10 +55,8 @@ def merge_cards(ours: str, theirs: str | None, base: str | None) -> Merged:
 
 
 def _parted(card: str) -> tuple[str, str]:
-    """Front matter (without its fences) and prose."""
-    card = card.removeprefix("\ufeff").replace("\r\n", "\n")
-    found = _FRONT.match(card)
-    return (found[1], card[found.end() :]) if found else ("", card)
+    """Front matter and prose, also of a card that was written in a browser."""
+    return parted(card.removeprefix("\ufeff").replace("\r\n", "\n"))
 
 
 def _emptied(prose: str) -> str:

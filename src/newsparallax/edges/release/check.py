@@ -16,6 +16,7 @@ from ...core.changelog import is_dated, section
 from ...core.leaks import runs, shared
 from ...core.privacy import private_parts
 from ...core.problems import Problem
+from ...core.render.markdown import parted
 from ...core.schema import ARTICLES, TOKENS
 from ...core.versions import allows, next_version, parse
 from ..build import Built
@@ -193,11 +194,11 @@ def _card(candidate: Candidate) -> Found:
     text = (candidate.staged / README).read_text(encoding="utf-8")
     hint = "correct dataset_card.md, or the card on the hub"
     try:
-        front: Any = yaml.safe_load(text.removeprefix("---\n").split("\n---\n", 1)[0])
+        front: Any = yaml.safe_load(parted(text)[0])
     except yaml.YAMLError as error:
         yield f"the front matter is not YAML: {str(error).splitlines()[0]}", hint, README
         return
-    if not text.startswith("---\n") or not isinstance(front, dict):
+    if not isinstance(front, dict):
         yield "has no front matter", hint, README
         return
     for key in ("license", "configs", "dataset_info"):
