@@ -145,6 +145,13 @@ def test_what_remains_is_read_back(code: str, tmp_path: Path) -> None:
     assert built.codes == ALL[code]["expect"]["codes"]
 
 
+def test_a_seed_that_is_a_link_to_itself_is_missing(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", ALL["seed-missing"])
+    (corpus / "seeds/y.txt").symlink_to("y.txt")
+    (found,) = problems_of(open_corpus(corpus))
+    assert (found.code, found.file) == ("seed-missing", "seeds/y.txt")
+
+
 @pytest.mark.parametrize("code", CORPUS_CASES)
 def test_check_finds_what_build_finds(code: str, tmp_path: Path) -> None:
     built = build_case(tmp_path, ALL[code])

@@ -34,11 +34,24 @@ def test_nothing_printed_is_markup(capsys):
     assert (first, last) == (f"bad-item {words}: {words}", f"error: {words}")
 
 
-def test_a_span_of_an_article_that_was_not_read_back(monkeypatch):
-    columns = iter([iter([("a", "Ann")]), iter([("b", 0, 3, "Ann")])])
-    monkeypatch.setattr(readback, "_columns", lambda *_: next(columns))
+def test_a_problem_is_told_on_its_own_lines_whatever_its_file_is_called(capsys):
+    name = "a\nb\x1b[2J\u2028c.json"
+    cli.list_problems([problem("bad-item", "words", file=name)], 1)
+    first, hint, total = capsys.readouterr().err.splitlines()
+    assert first == r"bad-item a\nb\x1b[2J\u2028c.json: words"
+    assert hint.startswith("  ")
+    assert total == "1 problem that no waiver covers"
+
+
+def test_a_span_of_an_article_that_was_not_read_back():
     with pytest.raises(NewsParallaxError, match="spans: train: b has spans, but no text"):
-        readback._compare_quotes("spans", "train", None, None)
+        readback._compare_quotes("train", iter([("a", "Ann")]), {"spans": iter([("b", 0, 3, "Ann")])})
+
+
+def test_a_quote_that_is_not_what_was_read_back():
+    spans = {"names": iter([("b", 0, 3, "Bob")]), "frames": iter([("a", 0, 3, "Ann"), ("b", 1, 3, "Bob")])}
+    with pytest.raises(NewsParallaxError, match=r"frames: train: b 1\.\.3 is not 'Bob'"):
+        readback._compare_quotes("train", iter([("a", "Ann"), ("b", "Bob")]), spans)
 
 
 def test_a_folder_with_more_than_a_build_is_left_as_it_is(tmp_path):

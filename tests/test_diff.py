@@ -1008,6 +1008,12 @@ def test_damaged_and_foreign_datasets_are_refused(before, tmp_path):
     assert f"gone/{file}: the manifest lists it, but it cannot be read" in spoiled(
         "gone", lambda folder, manifest: (folder / file).unlink()
     )
+
+    def loop(folder, _):
+        (folder / file).unlink()
+        (folder / file).symlink_to("train-00000.parquet")
+
+    assert f"loop/{file}: the manifest lists it, but it cannot be read: Too many levels" in spoiled("loop", loop)
     assert "more/names/train-00001.parquet: the manifest does not list it" in spoiled(
         "more", lambda folder, manifest: shutil.copy(folder / file, folder / "names/train-00001.parquet")
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tempfile
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -398,9 +400,9 @@ def test_the_right_copy_under_another_name_wins(staged, tmp_path):
     assert rows(tmp_path / "out") == rows(full)
 
 
-def run(*options: object) -> subprocess.CompletedProcess[str]:
+def run(*options: object, **more: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "scripts/rehydrate.py"), *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
 
 
 def test_the_command_tells_and_counts(staged, tmp_path):
@@ -429,6 +431,7 @@ def test_wrong_usage_is_one_message_and_nothing_written(staged, tmp_path):
     seeds = full.parent / "corpus/seeds"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/notes.md").write_text("mine")
+    (tmp_path / "mine/loop").symlink_to("loop")
     for dataset, copies_, out, message in (
         (tmp_path / "nowhere", seeds, tmp_path / "out", "is no dataset"),
         (release, tmp_path / "nowhere", tmp_path / "out", "is no folder"),
@@ -436,6 +439,7 @@ def test_wrong_usage_is_one_message_and_nothing_written(staged, tmp_path):
         (release, seeds, release, "lie in each other"),
         (release, seeds, seeds / "out", "lie in each other"),
         (release, seeds, tmp_path / "mine", "holds files that are not a build"),
+        (release, seeds, tmp_path / "mine/loop", "is a symbolic link"),
     ):
         with pytest.raises(UsageError, match=message):
             rehydrate(str(dataset), copies_, out)
@@ -444,6 +448,19 @@ def test_wrong_usage_is_one_message_and_nothing_written(staged, tmp_path):
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.startswith("error: ")
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(("limit", "said"), [(2_000, "disk I/O error"), (None, "File too large")])
+def test_a_disk_that_takes_no_more(staged, tmp_path, limit, said):
+    """At the file of copies, and at the largest that is written with its help."""
+    full, release = staged
+    limit = limit or (release / "croissant.json").stat().st_size - 1000
+    limited = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+    ran = run(release, "--seeds", full.parent / "corpus/seeds", "--out", tmp_path / "deep/out", preexec_fn=limited)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    hint = "make room there, and run it again; nothing was changed"
+    assert ran.stderr == f"error: {tmp_path}/deep/out: {said}\n  {hint}\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dataset_that_is_not_what_its_manifest_says_is_refused(staged, tmp_path):

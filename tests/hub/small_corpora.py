@@ -33,11 +33,11 @@ def write_release(folder: Path, version: str = "0.1.0", *, labels: dict[str, str
     return folder
 
 
-def release(env: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def release(env: dict[str, str], *arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
     """scripts/release.py, as a user runs it; what other tests have set for the clients does not count."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     command = [sys.executable, str(ROOT / "scripts/release.py"), *map(str, arguments)]
-    return subprocess.run(command, env=own | env, text=True, capture_output=True, check=False)
+    return subprocess.run(command, env=own | env, text=True, capture_output=True, check=False, **more)
 
 
 class Publisher:

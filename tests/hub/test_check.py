@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import re
 import shutil
 
@@ -11,6 +13,7 @@ import pytest
 from small_corpora import ROOT, WITHHELD, changelog, release, write_release
 
 from helpers import span, task
+from newsparallax.core.errors import NewsParallaxError
 from newsparallax.edges.build import build
 from newsparallax.edges.folder import open_corpus
 from newsparallax.edges.release.check import CHECKS
@@ -105,6 +108,26 @@ def test_two_releases_of_a_folder_are_not_made_at_once(tmp_path):
     assert release({}, "check", "--corpus", corpus).returncode == 0
 
 
+def test_a_disk_that_is_full_when_the_card_is_written_leaves_the_release_as_it_was(tmp_path, monkeypatch):
+    corpus = write_release(tmp_path / "corpus")
+    made = prepared(corpus)
+    before = {name: path.read_bytes() for name, path in made.files().items()}
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("newsparallax.edges.release.prepare.write_json", full)
+    with pytest.raises(NewsParallaxError, match=r"0\.1\.0-release: No space left on device\n  make room there"):
+        made.finish("---\nviewer: false\n---\n# By hand\n")
+    assert {name: path.read_bytes() for name, path in made.files().items()} == before
+    del made
+    with pytest.raises(NewsParallaxError, match="No space left"):
+        prepared(corpus)
+    monkeypatch.undo()
+    assert prepared(corpus).check(None) == []
+    assert sorted(path.name for path in (corpus / "build").iterdir()) == [".0.1.0-release.lock", "0.1.0", "0.1.0-release", "latest"]  # fmt: skip  # noqa: E501
+
+
 def test_words_that_stay_in_a_column_of_words_are_found(tmp_path):
     made = prepared(withheld(tmp_path))
     for name in ("articles", "spans", "tokens"):
@@ -196,7 +219,7 @@ def test_a_croissant_that_does_not_fit_is_found(tmp_path):
     assert "sha256" in found.message.lower() or "digest" in found.message.lower()
 
 
-def test_every_check_has_a_test_and_is_in_the_readme():
+def test_every_check_is_in_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {check.code for check in CHECKS} | {"repository"} == set(re.findall(r"^\| `(\w+)` \|", readme.split("### Publish")[1].split("###")[0], re.MULTILINE))  # fmt: skip  # noqa: E501
 

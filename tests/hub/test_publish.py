@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from datasets.exceptions import DatasetGenerationError
 from small_corpora import ROOT, WITHHELD, Publisher, release, write_release
 from stand_in import TOKEN
 
 from helpers import span, task
+from newsparallax.core.errors import NewsParallaxError
+from newsparallax.edges.folder import open_corpus
+from newsparallax.edges.release.hub import HubError, Seen
+from newsparallax.edges.release.load import loaded_digest
+from newsparallax.edges.release.publish import _Publication
 
 REPO = "org/tiny"
 LOAD = """
@@ -84,11 +98,14 @@ def test_the_next_release_renews_removes_and_keeps_what_was_written_by_hand(hub,
     card = hub.read(REPO, "main", "README.md").decode()
     by_hand = card.replace("---\n", "---\nviewer: false\n", 1) + "\n## Written by hand\n"
     strays = {"figure.png": b"png", "spans/train-00007.parquet": b"stray", "tiny.py": b"raise SystemExit"}
-    hub.commit_by_hand(REPO, {"README.md": by_hand.encode(), **strays}, "by hand")
+    parent = hub.commit_by_hand(REPO, {"README.md": by_hand.encode(), **strays}, "by hand")
     marks = [span(0, 3, "Kim"), span(8, 11, "Lee", id="r2")]
     exports = {"a.json": [task("Kim met Lee in Seoul on a cold day.", marks, id=1)], "b.json": [task("New.", id=9)]}
     changed = write_release(tmp_path / "second", "0.2.0", exports=exports)  # article 2 is gone
+    hub.log.clear()
     said = published(hub, changed)
+    read = Counter(request.path.rpartition("/")[2] for request in hub.log if f"/resolve/{parent}/" in request.path and request.method == "GET")  # fmt: skip  # noqa: E501
+    assert read == {"README.md": 1, ".card.md": 1, "manifest.json": 1}
     assert "since 0.1.0: major: article removed" in said
     assert "  removed: spans/train-00007.parquet\n  removed: tiny.py\n" in said
     assert "card: kept `viewer` of the front matter" in said
@@ -99,6 +116,17 @@ def test_the_next_release_renews_removes_and_keeps_what_was_written_by_hand(hub,
     assert set(at(hub, "v0.2.0")) == set(staged(changed, "0.2.0")) | {"figure.png"}
     assert loaded(hub, "v0.1.0")["labels"] == ["PER", "PER"]
     assert len(loaded(hub, "v0.2.0")["texts"]) == 2
+
+
+def test_what_a_branch_holds_is_asked_for_each_time(tmp_path):
+    asked = []
+    reader = SimpleNamespace(read=lambda *what: asked.append(what) or b"{}")
+    publication = _Publication(reader, REPO, None, tmp_path)
+    for commit, times in (("main", 2), ("f" * 40, 1), ("feed", 2), ("0" * 64, 1)):
+        seen = Seen(commit, {"manifest.json": None}, {})
+        assert publication._manifest(seen) == publication._manifest(seen) == {}
+        assert asked == [(REPO, commit, "manifest.json")] * times
+        asked.clear()
 
 
 def test_a_version_that_says_too_little_is_refused(hub, tmp_path):
@@ -210,6 +238,49 @@ def test_a_hub_that_is_not_there_is_told(hub, tmp_path):
     assert re.match(
         r"error: the hub at http://127\.0\.0\.1:9 did not look at org/tiny: .*\n  try again later\n", ran.stderr
     )
+
+
+@pytest.mark.parametrize("page", [b"<!doctype html><title>Log in</title>", b"{}"])
+def test_a_page_that_is_no_hub_is_told(tmp_path, page):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_):
+            pass
+
+    corpus = write_release(tmp_path / "corpus")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        env = {"HF_ENDPOINT": url, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1"}
+        for command in (("publish", "--repo", REPO, "--corpus", corpus), ("diff", f"hub:{REPO}@v0.1.0", corpus)):
+            ran = release(env, *command)
+            assert ran.returncode == 2
+            assert ran.stderr.startswith(f"error: what answers at {url} is no hub, or does not answer as one: it did")
+            assert ran.stderr.endswith("\n  is the address in HF_ENDPOINT right, and no page to log in at before it?\n")
+        server.shutdown()
+    assert not (corpus / "build").exists()
+
+
+def test_a_full_disk_of_this_machine_is_not_laid_on_the_hub(hub, tmp_path, monkeypatch):
+    corpus = write_release(tmp_path / "corpus")
+    published(hub, corpus)
+    limited = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (2_000, 2_000))
+    ran = release(hub.environment(), "diff", f"hub:{REPO}@v0.1.0", corpus / "build/0.1.0", preexec_fn=limited)
+    assert ran.returncode == 2
+    message = "error: could not fetch org/tiny at v0.1.0: File too large\n  make room in "
+    assert message in ran.stderr  # after warnings of the client
+    full = DatasetGenerationError("cannot generate")
+    full.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("datasets.load_dataset", Mock(side_effect=full))
+    codebook = open_corpus(corpus).context.codebook
+    with pytest.raises(NewsParallaxError, match="could not load articles from the hub: No space left") as told:
+        loaded_digest(REPO, "v0.1.0", None, codebook, {"articles": {"train": 1}}, tmp_path)
+    assert not isinstance(told.value, HubError)  # which would be asked again
 
 
 @pytest.mark.slow

@@ -28,7 +28,6 @@ from newsparallax.edges.label_studio import install
 from newsparallax.edges.label_studio.home import (
     State,
     database,
-    hold,
     keep_account,
     read_state,
     restore_token,
@@ -46,6 +45,7 @@ from newsparallax.edges.label_studio.server import (
     saved_account,
     start,
 )
+from newsparallax.edges.locks import hold
 
 ROOT = Path(__file__).parents[2]
 BROWSER = (

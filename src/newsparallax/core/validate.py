@@ -23,11 +23,11 @@ from .errors import CorpusError
 from .hotkeys import usable
 from .registry import Annotator, Corpus
 from .toml import key_text
+from .versions import VERSION
 
 Found = Iterator[tuple[str, str]]
 
 _NAME = re.compile(r"[^\W\d][\w-]*")
-_VERSION = re.compile(r"(?:(?:0|[1-9][0-9]*)\.){2}(?:0|[1-9][0-9]*)", re.ASCII)
 _SPLIT = re.compile(r"\w+(\.\w+)*")
 
 
@@ -40,7 +40,7 @@ def validate_codebook(codebook: Codebook, *, file: str = "codebook.toml") -> Non
 
 def validate_corpus(corpus: Corpus, *, file: str = "corpus.toml") -> None:
     """Raise CorpusError for a version, name or split policy that cannot be."""
-    if not _VERSION.fullmatch(corpus.version):
+    if not VERSION.fullmatch(corpus.version):
         message = f"expected MAJOR.MINOR.PATCH such as 0.1.0, found {corpus.version!r}"
         raise CorpusError(message, file=file, place="version")
     if not corpus.name:

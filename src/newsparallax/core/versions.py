@@ -11,7 +11,7 @@ from .errors import UsageError
 Kind = Literal["patch", "minor", "major"]
 KINDS: tuple[Kind, ...] = ("patch", "minor", "major")  # in rising order
 _NUMBER = "(0|[1-9][0-9]*)"
-_VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}", re.ASCII)  # as a corpus may have it: nothing after
+VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")  # as a corpus may have it: nothing after
 
 
 class Version(NamedTuple):
@@ -27,7 +27,7 @@ class Version(NamedTuple):
 
 def parse(version: str) -> Version:
     """The numbers of a version `X.Y.Z`. Raises UsageError for anything else."""
-    found = _VERSION.fullmatch(version)
+    found = VERSION.fullmatch(version)
     if not found:
         raise UsageError(f"{version!r} is no version", hint="expected three numbers, such as 0.2.0 (SemVer 2.0.0)")
     return Version(*map(int, found.groups()))

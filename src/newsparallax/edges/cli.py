@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from ..core.problems import Problem
 from .engine import Progress
 
 DONE, PROBLEMS, STOPPED = 0, 1, 2
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 INTERRUPTED = 130  # what the option parser makes of Ctrl-C
 
@@ -115,11 +118,16 @@ def list_problems(problems: list[Problem], total: int) -> None:
     for found in problems:
         ids = ((name, getattr(found, f"{name}_id")) for name in ("article", "task", "annotation", "region"))
         where = ", ".join([found.file or "", *(f"{name} {value}" for name, value in ids if value)]).strip(", ")
-        err.print(Text.assemble((found.code, "bold"), f" {where}: {found.message}"))
+        err.print(Text.assemble((found.code, "bold"), on_a_line(f" {where}: {found.message}")))
         err.print(f"  {found.hint}")
     if total > len(problems):
         err.print(f"... and {total - len(problems):,} more")
     err.print(f"{plural(total, 'problem')} that no waiver covers")
+
+
+def on_a_line(text: str) -> str:
+    """The text with numbers for what would end its line, or do something else than be shown."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def plural(number: int, what: str) -> str:

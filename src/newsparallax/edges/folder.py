@@ -22,6 +22,7 @@ from ..core.registry import Annotator, Article, Corpus, Entity, Waiver, Waivers
 from ..core.toml import read_toml
 from ..core.validate import validate_annotators, validate_codebook, validate_corpus
 from ..core.waive import validate_waivers
+from .paths import is_inside
 
 HERE = Path(__file__).resolve().parents[3]
 SEED_FILES = (".txt",)
@@ -56,8 +57,8 @@ class CorpusFolder:
 
     def read_text(self, name: str) -> str | None:
         """A text file of the folder, verbatim; None if it is not there or not UTF-8 (which `check_seeds` reports)."""
-        path = (self.root / name).resolve()
-        if not path.is_relative_to(self.root.resolve()) or not path.is_file():
+        path = self.root / name
+        if not is_inside(path, self.root) or not path.is_file():
             return None
         try:
             return path.read_bytes().decode("utf-8")

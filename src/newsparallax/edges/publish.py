@@ -17,7 +17,8 @@ from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 
-from ..core.errors import UsageError
+from ..core.errors import NewsParallaxError, UsageError
+from .disk import refusal
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -28,25 +29,47 @@ MARK = "manifest.json"  # lists what a finished build holds; a folder with more 
 def new_folder(place: Path) -> Iterator[Path]:
     """A folder to write in, which becomes `place` when the block ends without an exception.
 
-    Raises UsageError when `place` holds something that is not a build. Leftovers of killed runs are removed.
+    Raises UsageError when `place` holds something that is not a build, and NewsParallaxError when the disk takes no
+    more. Leftovers of killed runs are removed.
     """
     place = place.absolute()
     refuse_foreign(place)
     made = [parent for parent in place.parents if not parent.exists()]
     place.parent.mkdir(parents=True, exist_ok=True)
     _tidy(place)
-    work = place.parent / f".{place.name}.partial-{os.getpid()}"  # also for what a build needs beside the folder
-    draft = work / "new"
-    draft.mkdir(parents=True)
     try:
-        yield draft
-        _sync(draft)
-        _swap(draft, place)
-        _sync_one(place.parent)
+        with work_folder(place) as work:  # also for what a build needs beside the folder
+            draft = work / "new"
+            draft.mkdir()
+            yield draft
+            _sync(draft)
+            _swap(draft, place)
+            _sync_one(place.parent)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
         if not place.exists():
             _remove_empty(made)
+
+
+@contextmanager
+def work_folder(place: Path) -> Iterator[Path]:
+    """A folder beside `place` for what is made for it, gone when the block ends; of a killed run, with the next build.
+
+    Raises NewsParallaxError naming `place` when the disk takes no more.
+    """
+    work = place.parent / f".{place.name}.partial-{os.getpid()}"
+    try:
+        work.mkdir(exist_ok=True)
+        yield work
+    except NewsParallaxError:
+        raise
+    except Exception as error:  # the libraries that write raise errors of many kinds
+        said = refusal(error)
+        if said is None:
+            raise
+        hint = "make room there, and run it again; nothing was changed"
+        raise NewsParallaxError(said, file=str(place), hint=hint) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def point(link: Path, target: Path) -> None:

@@ -21,6 +21,7 @@ from .copies import Copies
 from .digest import digest_of
 from .drifted import DRIFT, Drifted, spans_of
 from .facts import MADE_LAST, file_digest, write_facts
+from .paths import is_inside
 from .publish import MARK, new_folder
 from .readback import read_back
 from .release.sources import Source, opened
@@ -114,9 +115,8 @@ def _first(lines: Iterator[str]) -> tuple[list[str], int]:
 
 
 def _refuse_inside(out: Path, dataset: Path, seeds: Path) -> None:
-    place = out.resolve()
-    for own in (dataset.resolve(), seeds.resolve()):
-        if place.is_relative_to(own) or own.is_relative_to(place):
+    for own in (dataset, seeds):
+        if is_inside(out, own) or is_inside(own, out):
             raise UsageError(f"{out} and {own} lie in each other", hint="name another folder with --out")
 
 

@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
@@ -30,6 +29,7 @@ import tomlkit
 
 from ...core.errors import CorpusError, UsageError
 from ...core.toml import read_toml
+from ..locks import hold
 from ..whole_file import write_whole
 
 EMAIL = "maintainer@example.org"
@@ -68,22 +68,6 @@ def make_home(home: Path) -> None:
     """Make the folder, ignored by git whatever the corpus folder's own rules are."""
     (home / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(home / ".gitignore", b"*\n", home)
-
-
-def hold(path: Path) -> int | None:
-    """Hold the lock file `path`: a descriptor to be closed, or None while a living process holds it already.
-
-    A child process that inherits the descriptor holds the lock too, for as long as it lives.
-    """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        if isinstance(error, BlockingIOError):
-            return None
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    return handle
 
 
 @contextmanager

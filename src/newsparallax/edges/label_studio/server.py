@@ -24,11 +24,11 @@ import msgspec
 
 from ...core.errors import NewsParallaxError, UsageError
 from ..folder import HERE
+from ..locks import hold
 from .home import (
     Account,
     State,
     clear_state,
-    hold,
     home_of,
     keep_account,
     make_home,

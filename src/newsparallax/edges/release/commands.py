@@ -99,11 +99,8 @@ def run_publish(corpus: Path | None, repo: str, *, mode: Mode, dry_run: bool) ->
 def list_findings(findings: list[Finding]) -> None:
     """Every finding with its place and what to do, on stderr."""
     for found in findings:
-        cli.err.print(
-            Text.assemble(
-                (found.code, "bold"), f" {found.file}: {found.message}" if found.file else f" {found.message}"
-            )
-        )
+        words = f"{found.file}: {found.message}" if found.file else found.message
+        cli.err.print(Text.assemble((found.code, "bold"), cli.on_a_line(f" {words}")))
         cli.err.print(f"  {found.hint}")
 
 

@@ -6,6 +6,7 @@ The address is that of HF_ENDPOINT (default: the public hub), the token that of 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import tempfile
@@ -18,7 +19,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...core.errors import NewsParallaxError, UsageError
-from ...core.versions import parse
+from ...core.versions import VERSION, parse
+from ..disk import refusal
 from ..publish import MARK
 
 TOKEN, ENDPOINT, OFFLINE = "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE"
@@ -26,9 +28,9 @@ DATASETS_OFFLINE = "HF_DATASETS_OFFLINE"
 MAIN = "main"
 NEEDED = [MARK, "*.parquet", "*.md", "*.json", "*.jsonl", "*.toml"]  # of a dataset made by this program
 
-_NUMBER = "(?:0|[1-9][0-9]*)"
-_TAG = re.compile(rf"v({_NUMBER}\.{_NUMBER}\.{_NUMBER})")
+_TAG = re.compile(f"v({VERSION.pattern})")
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_NO_ANSWERS = (json.JSONDecodeError, KeyError, TypeError, AttributeError)  # what the client makes of other answers
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 
 
@@ -199,7 +201,9 @@ class Hub:
         except Exception as error:  # the client raises errors of many kinds, and of the library below it
             raise self._told(what, error) from None
 
-    def _told(self, what: str, error: Exception) -> HubError:
+    def _told(self, what: str, error: Exception) -> NewsParallaxError:
+        if full := refusal(error):
+            return no_room(what, full)
         found: BaseException | None = error
         while found is not None and getattr(found, "response", None) is None:
             found = found.__cause__  # an upload's error is wrapped in a RuntimeError
@@ -211,7 +215,13 @@ class Hub:
         if status in (401, 403):
             return HubError(message, hint=f"give a token in {TOKEN} that may do this")
         if status == 404:
-            return HubError(message, hint=f"is the name right, and may the token in {TOKEN} see it?")
+            hint = f"is the name right (and {ENDPOINT}, if it is set), and may the token in {TOKEN} see it?"
+            return HubError(message, hint=hint)
+        if status is None and isinstance(error, _NO_ANSWERS):
+            message = f"what answers at {self.endpoint} is no hub, or does not answer as one: it did not {what}"
+            message += f" ({type(error).__name__}: {said})"
+            hint = f"is the address in {ENDPOINT} right, and no page to log in at before it?"
+            return HubError(message, hint=hint, transient=True)
         if status is None and isinstance(error, ValueError):
             return HubError(message)
         transient = status is None or status in _TRANSIENT
@@ -219,6 +229,14 @@ class Hub:
 
     def _without_token(self, message: str) -> str:
         return message.replace(self.token, "***") if self.token else message
+
+
+def no_room(what: str, said: str) -> NewsParallaxError:
+    """The error for what the hub gives and a disk of this machine, which said `said`, does not take."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    hint = f"make room in {tempfile.gettempdir()} and {HF_HUB_CACHE} (TMPDIR and HF_HOME name other places)"
+    return NewsParallaxError(f"could not {what}: {said}", hint=f"{hint}, and run it again")
 
 
 def _is_on(name: str) -> bool:

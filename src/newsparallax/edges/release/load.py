@@ -12,7 +12,8 @@ from ...core.columns import plain_rows
 from ...core.errors import NewsParallaxError
 from ...core.ids import DIGEST_MODULUS, rows_digest
 from ...core.manifest import content_digest
-from .hub import HubError
+from ..disk import refusal
+from .hub import HubError, no_room
 
 BATCH = 256  # rows held at a time; an article's row has all its spans
 
@@ -29,7 +30,7 @@ def loaded_digest(
 
     `rows` says how many each split of each config has; `datasets` (5.2) cannot load a config without rows. What was
     loaded stays in `cache`, where another revision with the same files finds it. Raises NewsParallaxError where other
-    features come than were written, HubError where a config cannot be loaded.
+    features come than were written or a disk is full, HubError where a config cannot be loaded.
     """
     import datasets
 
@@ -42,7 +43,8 @@ def loaded_digest(
         try:
             loaded = datasets.load_dataset(repo, config, revision=revision, token=token or False, cache_dir=str(cache))
         except Exception as error:  # `datasets` raises errors of many kinds
-            raise _unloadable(config, error) from None
+            full = refusal(error)
+            raise (no_room(f"load {config} from the hub", full) if full else _unloadable(config, error)) from None
         for split, found in loaded.items():
             if found.features != datasets.Features.from_dict(shape):
                 raise NewsParallaxError(f"loaded the features {found.features}", file=config, place=str(split))

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
+import os
+import weakref
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO
 
 from ...core.errors import UsageError
 from ..build import Built
 from ..facts import file_facts, write_json
 from ..folder import CorpusFolder
-from ..publish import MARK
+from ..locks import hold
+from ..publish import MARK, work_folder
 from ..standoff import Mode, stage
 from .card_merge import BASE, README, Merged, merge_cards
 from .check import Candidate, Finding, check_candidate
 from .diff import Comparison, compare
 from .sources import Source, opened, read_manifest
-
-
-def _locked(place: Path) -> IO[bytes]:
-    """A lock on `place`, free again when it is closed. Raises UsageError where another process has it."""
-    handle = place.with_name(f".{place.name}.lock").open("wb")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        message = f"{place} is in use: it is being checked or published"
-        raise UsageError(message, hint="wait until that is done") from None
-    return handle
 
 
 @dataclass
@@ -41,7 +30,6 @@ class Release:
     mode: Mode
     _compared: dict[str, Comparison] = field(default_factory=dict)
     _checked: dict[tuple[str | None, str], list[Finding]] = field(default_factory=dict)
-    _lock: IO[bytes] | None = None  # held while this release is in use: what is sent is what was checked
 
     @property
     def version(self) -> str:
@@ -52,9 +40,17 @@ class Release:
     def place(self) -> Path:
         """The stand-off form of the build, beside it; made when first asked for."""
         place = self.built.place.with_name(f"{self.built.place.name}-release")
-        self._lock = _locked(place)
+        self._lock(place)
         stage(self.built.place, place, self.folder.context, mode=self.mode)
         return place
+
+    def _lock(self, place: Path) -> None:
+        """Hold `place` while this release is in use: what is sent is what was checked. Raises UsageError."""
+        lock = hold(place.with_name(f".{place.name}.lock"))
+        if lock is None:
+            message = f"{place} is in use: it is being checked or published"
+            raise UsageError(message, hint="wait until that is done")
+        weakref.finalize(self, os.close, lock)
 
     @cached_property
     def _card(self) -> str:
@@ -67,12 +63,15 @@ class Release:
         as it was before.
         """
         merged = merge_cards(self._card, theirs, base)
-        (self.place / README).write_text(merged.text, encoding="utf-8")
-        (self.place / BASE).write_text(self._card, encoding="utf-8")
-        manifest = read_manifest(self.place)
-        manifest["files"] |= {name: file_facts(self.place / name) for name in (README, BASE)}
-        manifest["files"] = dict(sorted(manifest["files"].items()))
-        write_json(self.place / MARK, manifest)
+        with work_folder(self.place) as work:
+            (work / README).write_text(merged.text, encoding="utf-8")
+            (work / BASE).write_text(self._card, encoding="utf-8")
+            manifest = read_manifest(self.place)
+            manifest["files"] |= {name: file_facts(work / name) for name in (README, BASE)}
+            manifest["files"] = dict(sorted(manifest["files"].items()))
+            write_json(work / MARK, manifest)
+            for name in (MARK, README, BASE):  # a folder with more than its manifest lists would not be ours to replace
+                (work / name).replace(self.place / name)
         return merged
 
     def files(self) -> dict[str, Path]:

@@ -8,9 +8,10 @@ built; tag it; load the tag. A commit without its tag is no release yet; the nex
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +32,8 @@ from .sources import read_manifest
 
 ATTEMPTS = 5
 WAIT = 0.5  # seconds before the second attempt; doubled before each further one
+
+_COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 Say = Callable[[str], None]
 
@@ -116,6 +119,7 @@ class _Publication:
     repo: str
     release: Release
     cache: Path
+    _read: dict[tuple[str, str], str] = field(default_factory=dict)  # files of commits, which never change
 
     def sent(self, seen: Seen | None, *, waits: bool) -> Outcome:
         """Send what the repository as it was seen does not hold, and tag it."""
@@ -198,7 +202,13 @@ class _Publication:
     def _text(self, seen: Seen | None, name: str) -> str | None:
         if seen is None or name not in seen.files:
             return None
-        return self.hub.read(self.repo, seen.commit, name).decode("utf-8", "replace")
+        known = self._read.get((seen.commit, name))
+        if known is not None:
+            return known
+        text = self.hub.read(self.repo, seen.commit, name).decode("utf-8", "replace")
+        if _COMMIT.fullmatch(seen.commit):  # a branch would be another commit the next time
+            self._read[seen.commit, name] = text
+        return text
 
     def _manifest(self, seen: Seen) -> dict[str, Any]:
         """The manifest of what `main` holds; empty where it is none of ours."""

@@ -15,6 +15,7 @@ from ...core.errors import NewsParallaxError
 from ...core.schema import STANDOFF
 from ...core.shapes import is_record
 from ..digest import features_of
+from ..paths import is_inside
 from .sources import PREFIX, Source
 
 HINT = "build it again, or fetch it again"
@@ -91,7 +92,7 @@ def batches(shard: Shard, columns: list[str], size: int) -> Iterator[pa.RecordBa
 
 def _inside(source: Source, name: str, where: str) -> Path:
     path = source.folder / name
-    if not path.resolve().is_relative_to(source.folder.resolve()):
+    if not is_inside(path, source.folder):
         raise NewsParallaxError("the manifest lists a file outside of its folder", file=where, hint=HINT)
     return path
 
