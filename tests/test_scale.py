@@ -323,6 +323,32 @@ def test_what_cannot_be_used_is_refused_by_name(pattern, out, told, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_link_stands_for_the_shard_that_it_leads_to(tmp_path):
+    for name in ("deep", "away"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "away/a\nb.json").write_bytes(GOOD)
+    (tmp_path / "deep/c.json").write_bytes(b"[]")
+    (tmp_path / "deep/link.json").symlink_to("../away/a\nb.json")
+    (tmp_path / "deep/up").symlink_to("../deep")
+    for pattern in ("deep/*", "deep/**"):
+        found = {shard.name: shard.size for shard in find_shards([f"{tmp_path}/{pattern}"])}
+        assert found == {"c.json": 2, "link.json": len(GOOD)}
+    found = scaled(write_case(tmp_path / "corpus", {"exports": {}}), [f"{tmp_path}/deep/*"], tmp_path / "out", 2)
+    assert found.results == (1, 0, 0)
+    for target, told in (("gone.json", "No such file"), ("lost.json", "Too many levels of symbolic links")):
+        (tmp_path / "deep/lost.json").symlink_to(target)
+        with pytest.raises(UsageError, match=rf"deep/lost\.json: {told}.*\n  mend the link, or remove it"):
+            find_shards([f"{tmp_path}/deep/*"])
+        (tmp_path / "deep/lost.json").unlink()
+
+
+def test_an_out_that_is_a_link_to_itself_is_refused(tmp_path):
+    folder = write_case(tmp_path / "corpus", {"exports": {"a.json": json.loads(GOOD)}})
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UsageError, match="loop is a symbolic link"):
+        scaled(folder, [f"{folder}/annotations/exports/*"], tmp_path / "loop")
+
+
 def test_an_earlier_build_is_replaced(corpus, expected, shards, tmp_path):
     shutil.copytree(expected.place, tmp_path / "out")
     folder = write_case(tmp_path / "corpus", {"exports": {"a.json": json.loads(GOOD)}})

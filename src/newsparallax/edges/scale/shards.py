@@ -41,13 +41,15 @@ def find_shards(patterns: Iterable[str]) -> list[Shard]:
     """The files that match any of the patterns, once each, in order of their names.
 
     A name is the part of the path that begins where a wildcard decides; where two files would have one name, the whole
-    path. Hidden files are left out. Raises UsageError for a pattern that names nothing or cannot be looked up.
+    path. Hidden files are left out. Raises UsageError for a pattern that names nothing or cannot be looked up, and for
+    a link that leads nowhere.
     """
     found: dict[str, Shard] = {}
     for pattern in patterns:
         fs, path = file_system(pattern)
         base = _base(path)
-        matches = {at: info for at, info in _glob(fs, path, pattern).items() if not _hidden(at.removeprefix(base))}
+        globbed = _glob(fs, path, pattern).items()
+        matches = {at: _followed(fs, at, info) for at, info in globbed if not _hidden(at.removeprefix(base))}
         files = {at: info for at, info in matches.items() if info["type"] == "file"}
         if not files:
             what = "only folders match" if matches else "no file matches"
@@ -90,6 +92,17 @@ def _glob(fs: Any, path: str, pattern: str) -> dict[str, dict[str, Any]]:
     except Exception as error:  # file systems raise errors of many kinds
         raise UsageError(f"{pattern}: cannot be looked up: {_line(error)}", hint="look at address and keys") from None
     return found
+
+
+def _followed(fs: Any, path: str, info: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a match; of a link, which a glob tells of as such, what it leads to."""
+    if info["type"] in ("file", "directory"):
+        return info
+    try:
+        return dict(fs.info(path))
+    except OSError as error:
+        hint = "mend the link, or remove it"
+        raise UsageError(f"{path}: {error.strerror or _line(error)}", hint=hint) from None
 
 
 def _version(fs: Any, path: str, info: dict[str, Any]) -> str:
