@@ -52,10 +52,13 @@ def convert_annotation(
         if span.region_id is not None:
             by_region.setdefault(span.region_id, []).append(span)
     document: dict[tuple[str | None, str], Any] = {}
-    regions = {region(item) for _, item in marking} if context.shared_controls else set()
+    shared = context.shared_controls
+    regions = {region(item) for _, item in marking} if shared else set()
     for position, item in valued:
-        if item.from_name in context.attributes_of_control and not _about_article(context, item, regions):
-            _attach(context, by_region, position, item, ledger)
+        uses = context.attributes_of_control.get(item.from_name or "")
+        about_article = item.from_name in shared and region(item) not in regions - {None}
+        if uses is not None and not about_article:
+            _attach(context, by_region, uses, position, item, ledger)
         elif item.from_name in context.document_of_control:
             _put_document(context, document, position, item, ledger)
     draw_links(context, by_region, arrows, ledger)
@@ -85,31 +88,32 @@ def _unknown_control(item: Item, position: int, ledger: Ledger) -> None:
         ledger.quarantine(position, "unknown-control", f"no layer or attribute has the control {name!r}", region(item))
 
 
-def _about_article(context: Context, item: Item, regions: set[str | None]) -> bool:
-    """Whether an item of a control that serves both regions (accepted or not) and articles is about the article."""
-    return item.from_name in context.shared_controls and region(item) not in regions - {None}
-
-
 def _attach(
-    context: Context, by_region: dict[str | None, list[Span]], position: int, item: Item, ledger: Ledger
+    context: Context,
+    by_region: dict[str | None, list[Span]],
+    uses: dict[str, list[tuple[str, Attribute]]],
+    position: int,
+    item: Item,
+    ledger: Ledger,
 ) -> None:
-    """Put a per-region value on its span, found by the region's id."""
-    name = region(item)
-    uses = context.attributes_of_control[item.from_name or ""]
+    """Put a per-region value on its span, found by the region's id; `uses` has what its control means, by layer."""
     refused: Refused | None = None
     taken = False
-    for span in by_region.get(name, ()):
+    for span in by_region.get(item.id if type(item.id) is str else region(item), ()):
         for key, attribute in uses.get(span.layer, ()):
-            found = _set(context, span, key, attribute, position, item)
-            taken |= found is None
+            found = _set(context, span, key, attribute, item)
+            if found is None:
+                taken = True
+                span.items.append(position)
             refused = refused or found
     if not taken:
+        name = region(item)
         message = f"{item.from_name!r} belongs to region {name!r}, which is not among the accepted ones of its layer"
         refused = refused or Refused("orphan-attribute", message)
         ledger.quarantine(position, refused.code, refused.message, name)
 
 
-def _set(context: Context, span: Span, key: str, attribute: Attribute, position: int, item: Item) -> Refused | None:
+def _set(context: Context, span: Span, key: str, attribute: Attribute, item: Item) -> Refused | None:
     """Set an attribute of a span, or say why not."""
     if attribute.labels and not attribute_applies(attribute, span.labels):
         return Refused("inapplicable-attribute", f"{key} does not go with {', '.join(span.labels)}")
@@ -119,7 +123,6 @@ def _set(context: Context, span: Span, key: str, attribute: Attribute, position:
     if span.attributes.get(key) is not None:
         return Refused("duplicate-value", f"{key} is given twice")
     span.attributes[key] = value
-    span.items.append(position)
     return None
 
 
