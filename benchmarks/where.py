@@ -24,9 +24,8 @@ from unittest.mock import patch
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import datasets
-import pyarrow as pa
 
-from newsparallax.core import annotation, article, decode, part, rows, schema
+from newsparallax.core import annotation, article, columns, decode, part, rows, schema
 from newsparallax.core.codebook import Codebook
 from newsparallax.edges import build, engine, parquet
 from newsparallax.edges.folder import open_corpus
@@ -75,7 +74,7 @@ STAGES = (
     (build, "index_tasks"),
     (engine, "index_tasks"),
     (engine, "unit_tasks"),
-    (decode, "_may_repeat_keys"),
+    (decode, "_holds_every_key"),
     (article, "decode_task"),
     (article, "_order"),
     (article, "_known_before"),
@@ -94,6 +93,7 @@ STAGES = (
     (rows, "_token_rows"),
     (part, "article_rows"),
     (part, "rows_digest"),
+    (columns.TableMaker, "make"),
     (schema, "arrow_schema"),
     (engine, "convert_part"),
     (parquet.ConfigWriter, "add"),
@@ -121,29 +121,14 @@ def stages(corpus: Path) -> None:
     article.check_annotation = lambda *given: list(checked(*given))  # a generator, of which only making it would count
     for where, name, _ in kept:
         watch.around(where, name)
-    arrow = part.pa
-    made = watch.watched("pa.Table.from_pylist", pa.Table.from_pylist)
-    part.pa = _Watched(pa, Table=_Watched(pa.Table, from_pylist=made))
     begun = time.perf_counter()
     tasks, items = convert(corpus)
     total = time.perf_counter() - begun
-    part.pa = arrow
     for where, name, function in kept:
         setattr(where, name, function)
     article.check_annotation = checked
     print(f"{tasks:,} tasks, {items:,} result items, {total:.2f} s without starting and importing\n")
     watch.report(tasks, total)
-
-
-class _Watched:
-    """A module or class with some of its names replaced."""
-
-    def __init__(self, original: Any, **replaced: Any) -> None:
-        self._original = original
-        self.__dict__ |= replaced
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._original, name)
 
 
 def functions(corpus: Path) -> None:
