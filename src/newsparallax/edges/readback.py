@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +20,15 @@ from ..core.errors import NewsParallaxError
 
 BATCH = 1000
 
+Streams = dict[str, Any]  # split -> datasets.IterableDataset
 
-def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], int]) -> None:
+
+def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], int], workers: int = 1) -> None:
     """Load every config of the dataset in `folder` and compare it with what was written.
 
-    `rows` says how many by (config, split). A text that is withheld has no quotes. Raises NewsParallaxError naming
-    config and split when a count, a feature or a quote is not what was written.
+    `rows` says how many by (config, split). A text that is withheld has no quotes. Rows are streamed, so that neither
+    memory nor a copy on disk grows with them; `workers` are threads, of which more than two are of no use. Raises
+    NewsParallaxError naming config and split when a count, a feature or a quote is not what was written.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the import, which reads it; nothing here needs a hub
     import datasets
@@ -29,7 +36,7 @@ def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], i
     datasets.disable_progress_bars()
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:  # beside the draft, so that no killed run leaves it
         try:
-            _load_all(folder, codebook, rows, cache)
+            _load_all(_Loader(folder, cache), codebook, rows, min(workers, 2))
         except (NewsParallaxError, OSError):
             raise
         except Exception as error:  # `datasets` raises errors of many kinds
@@ -39,49 +46,106 @@ def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], i
             raise NewsParallaxError(message.split("\n")[0], hint="is the disk full? nothing was changed") from None
 
 
-def _load_all(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], int], cache: str) -> None:
-    import datasets
+class _Loader:
+    """Does what `load_dataset(folder, config, streaming=True)` does, but parses the card once, not for every config."""
 
-    texts: Any = {}
-    for config, struct in schema.configs(codebook).items():  # articles first
-        if not any(number for (name, _), number in rows.items() if name == config):
-            continue  # `datasets` cannot load a config without rows
-        loaded = datasets.load_dataset(str(folder), config, cache_dir=cache)
-        pa.default_memory_pool().release_unused()
-        _compare(config, loaded, datasets.Features.from_dict(schema.features(struct)), rows)
-        if config == schema.ARTICLES:
-            texts = loaded
-        if config in codebook.layers:
-            for split in loaded:
-                _compare_quotes(config, split, texts[split], loaded[split])
+    def __init__(self, folder: Path, cache: str) -> None:
+        from datasets import load
+        from pyarrow.dataset import ParquetFragmentScanOptions
 
+        self._module = load.dataset_module_factory(str(folder), cache_dir=cache)
+        self._builder = load.get_dataset_builder_class(self._module)
+        self._given = {"cache_dir": cache, "hash": self._module.hash} | self._module.builder_kwargs
+        self._given["fragment_scan_options"] = ParquetFragmentScanOptions(pre_buffer=False)  # it would hold whole files
 
-def _compare(config: str, loaded: Any, features: Any, rows: Mapping[tuple[str, str], int]) -> None:
-    expected = {split: number for (name, split), number in rows.items() if name == config and number}
-    found = {str(split): dataset.num_rows for split, dataset in loaded.items()}
-    if found != expected:
-        raise NewsParallaxError(f"loaded {found} rows, wrote {expected}", file=config)
-    for split, dataset in loaded.items():
-        if dataset.features != features:
-            raise NewsParallaxError(
-                f"loaded the features {dataset.features}, wrote {features}", file=config, place=split
-            )
+    def load(self, config: str) -> tuple[Streams, dict[str, int]]:
+        """The splits of a config as streams, and the numbers of their rows as the card states them."""
+        info = self._module.dataset_infos.get(config)
+        made = self._builder(config_name=config, info=info, **self._given)
+        stated = {split: part.num_examples for split, part in (made.info.splits or {}).items()}
+        return {str(split): stream for split, stream in made.as_streaming_dataset().items()}, stated
 
 
-def _compare_quotes(config: str, split: str, articles: Any, spans: Any) -> None:
-    """Every quote is the slice that its offsets name; both sides are in order of article ids, so one pass does."""
-    texts = _columns(articles, ("article_id", "text"))
-    key: str | None = None
-    text: str | None = ""
-    for article_id, start, end, quote in _columns(spans, ("article_id", "start", "end", "quote")):
-        while key != article_id:
-            key, text = next(texts, (None, ""))
-            if key is None:
-                raise NewsParallaxError(f"{article_id} has spans, but no text", file=config, place=split)
-        if (text if text is None else text[start:end]) != quote:
-            raise NewsParallaxError(f"{article_id} {start}..{end} is not {quote!r}", file=config, place=split)
+def _load_all(loader: _Loader, codebook: Codebook, rows: Mapping[tuple[str, str], int], threads: int) -> None:
+    loaded: dict[str, Streams] = {}
+    written: dict[str, dict[str, int]] = {}
+    for config, struct in schema.configs(codebook).items():
+        written[config] = {split: number for (name, split), number in rows.items() if name == config and number}
+        if written[config]:  # `datasets` cannot load a config without rows
+            loaded[config], stated = loader.load(config)
+            _compare_features(config, loaded[config], schema.features(struct))
+            if stated and stated != written[config]:
+                raise NewsParallaxError(f"the card states {stated} rows, wrote {written[config]}", file=config)
+    found: dict[str, dict[str, int]] = {config: {} for config in loaded}
+    parts = list(_parts(loaded, codebook))
+    with ThreadPoolExecutor(threads) as pool:  # most of the time goes into Arrow, which lets other threads run
+        for (split, _), numbers in zip(
+            parts, pool.map(lambda part: _read(part[0], part[1], codebook), parts), strict=True
+        ):
+            for config, number in numbers.items():
+                found[config][split] = number
+    for config in loaded:
+        if found[config] != written[config]:
+            raise NewsParallaxError(f"loaded {found[config]} rows, wrote {written[config]}", file=config)
 
 
-def _columns(dataset: Any, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-    for batch in dataset.select_columns(list(names)).with_format("arrow").iter(BATCH):
-        yield from zip(*(batch[name].to_pylist() for name in names), strict=True)
+def _parts(loaded: Mapping[str, Streams], codebook: Codebook) -> Iterator[tuple[str, Streams]]:
+    """Streams by config that are read together: those of one split with quotes and their texts, and all others."""
+    quoting = {schema.ARTICLES, *codebook.layers}
+    for configs in (loaded.keys() & quoting, loaded.keys() - quoting):
+        for split in sorted({split for config in configs for split in loaded[config]}):
+            yield split, {config: loaded[config][split] for config in sorted(configs) if split in loaded[config]}
+
+
+def _compare_features(config: str, streams: Streams, shape: dict[str, Any]) -> None:
+    from datasets import Features
+
+    features = Features.from_dict(shape)
+    for split, stream in streams.items():
+        if stream.features != features:
+            message = f"loaded the features {stream.features}, wrote {features}"
+            raise NewsParallaxError(message, file=config, place=split)
+
+
+def _read(split: str, streams: Mapping[str, Any], codebook: Codebook) -> dict[str, int]:
+    """Read all rows of a split, which casts them to their features; the number of rows by config."""
+    numbers = dict.fromkeys(streams, 0)
+
+    def rows(config: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+        if config not in streams:
+            return
+        groups = streams[config].reshard()  # row group by row group: a scan of a whole file reads ahead without limit
+        for batch in groups.with_format("arrow").iter(BATCH):
+            numbers[config] += batch.num_rows
+            yield from zip(*(batch[column].to_pylist() for column in columns), strict=True)
+
+    texts = rows(schema.ARTICLES, "article_id", "text")
+    spans = {layer: rows(layer, "article_id", "start", "end", "quote") for layer in codebook.layers}
+    others = [rows(config) for config in streams.keys() - {schema.ARTICLES, *codebook.layers}]
+    try:
+        _compare_quotes(split, texts, spans)
+    finally:
+        for rest in (texts, *spans.values(), *others):  # a scan that is left halfway can abort the process when it ends
+            deque(rest, 0)
+    pa.default_memory_pool().release_unused()
+    return numbers
+
+
+def _compare_quotes(
+    split: str, texts: Iterable[tuple[Any, ...]], spans: Mapping[str, Iterable[tuple[Any, ...]]]
+) -> None:
+    """Every quote is the slice that its offsets name; texts and spans are in order of article ids, so one pass does."""
+    groups = {layer: groupby(rows, itemgetter(0)) for layer, rows in spans.items()}
+    nothing: tuple[str | None, Iterable[tuple[Any, ...]]] = (None, ())
+    turns = {layer: next(group, nothing) for layer, group in groups.items()}
+    for article_id, text in texts:
+        for layer, (spanned, rows) in turns.items():
+            if spanned != article_id:
+                continue
+            for _, start, end, quote in rows:
+                if (text if text is None else text[start:end]) != quote:
+                    raise NewsParallaxError(f"{article_id} {start}..{end} is not {quote!r}", file=layer, place=split)
+            turns[layer] = next(groups[layer], nothing)
+    for layer, (left, _) in turns.items():
+        if left is not None:
+            raise NewsParallaxError(f"{left} has spans, but no text", file=layer, place=split)
