@@ -202,7 +202,7 @@ def limit_file_size(limit: int) -> Any:
 
 @pytest.mark.parametrize("limit", [pytest.param(2_000, marks=pytest.mark.slow), 14_000, 60_000])
 def test_a_disk_that_takes_no_more(limit, corpus, tmp_path):
-    """At the list of problems, at a Parquet file, and when reading back makes its own copy."""
+    """At the list of problems, at a Parquet file, and at what describes them all."""
     place = tmp_path / "out" / "dataset"
     make(corpus, place)
     before = snapshot(place)

@@ -27,6 +27,7 @@ from .facts import file_facts, files_of, write_json
 from .folder import CorpusFolder
 from .generate import stale_files
 from .parquet import ConfigWriter, relieve
+from .paths import is_inside
 from .publish import MARK, new_folder, point, refuse_real
 from .readback import read_back
 
@@ -61,7 +62,7 @@ def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progr
         folder = grouped(folder, workers)
         tally, shown = _write_rows(folder, draft, workers, progress)
         manifest = describe(folder, draft, tally)
-        read_back(draft, folder.context.codebook, tally.rows)
+        read_back(draft, folder.context.codebook, tally.rows, workers)
     if out is None:
         point(latest, place)
     total = sum(tally.problems.values()) - tally.counts["problems_waived"]
@@ -71,7 +72,7 @@ def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progr
 def refuse_inputs(folder: CorpusFolder, place: Path) -> None:
     """Raise UsageError where `place` lies among the corpus's own files."""
     for own in (folder.annotations, folder.root / "seeds"):
-        if place.resolve().is_relative_to(own.resolve()):
+        if is_inside(place, own):
             hint = "name a folder outside of the corpus's own files with --out"
             raise UsageError(f"{place} lies in {own}, whose files are read as input", hint=hint)
 

@@ -4,26 +4,55 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from importlib.abc import MetaPathFinder
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
+import pyarrow as pa
+
+from ..core import schema
 from ..core.article import RawTask
 from ..core.context import Context
 from ..core.errors import NewsParallaxError
+from ..core.exports import OPEN, ExportFolder, OpenFile, Slices
 from ..core.index import Unit, index_tasks, unit_tasks
 from ..core.part import Part, convert_part
+from ..core.problems import Problem
+from ..core.tally import Tally
 from .folder import CorpusFolder
 from .pretokenize import pretokenize
 
 PART_ARTICLES = 64  # articles converted at a time; fixed, so that row groups do not depend on the number of workers
+STARTING_BYTES = 4 << 20  # of exports, which take a worker about as long as starting it
 
 Progress = Callable[[int, int], None]
-Batch = list[tuple[str, list[RawTask]]]
+
+
+class Place(NamedTuple):
+    """A task that is told by its place: a worker reads the file itself, which is cheaper than to send it."""
+
+    path: Path
+    start: int
+    end: int
+
+
+class Sent(NamedTuple):
+    """A Part on its way between processes: record batches in Arrow's own form, since pickled columns take long."""
+
+    tables: dict[tuple[str, str], list[pa.Buffer]]
+    problems: list[Problem]
+    tally: Tally
+
+
+Batch = list[tuple[str, list[tuple[str, bytes | Place]]]]  # of articles: id, and file and content of their tasks
 
 
 def convert_corpus(folder: CorpusFolder, workers: int = 1, progress: Progress | None = None) -> Iterator[Part]:
@@ -31,48 +60,70 @@ def convert_corpus(folder: CorpusFolder, workers: int = 1, progress: Progress | 
 
     Raises ExportError for an export that cannot be read, before anything is converted.
     """
-    with fewer_collections():
+    with fewer_collections(), _started(folder, workers) as pool:
         units = index_tasks(folder.context, folder.exports, folder.text_ids)
-        batches = _batches(folder, units)
+        groups = [units[at : at + PART_ARTICLES] for at in range(0, len(units), PART_ARTICLES)]
         done = 0
-        for number, part in _run(folder, batches, workers):
-            done += number
+        parts = _in_order(pool, folder, groups, 2 * workers) if pool else (_here(folder, group) for group in groups)
+        for group, part in zip(groups, parts, strict=True):
+            done += len(group)
             if progress:
                 progress(done, len(units))
             yield part
 
 
-def _batches(folder: CorpusFolder, units: list[Unit]) -> Iterator[Batch]:
-    for at in range(0, len(units), PART_ARTICLES):
-        yield [(unit.article_id, unit_tasks(folder.exports, unit)) for unit in units[at : at + PART_ARTICLES]]
+def _here(folder: CorpusFolder, units: list[Unit]) -> Part:
+    articles = [(unit.article_id, unit_tasks(folder.exports, unit)) for unit in units]
+    return convert_part(folder.context, articles, folder.read_text, pretokenize)
 
 
-def _run(folder: CorpusFolder, batches: Iterable[Batch], workers: int) -> Iterator[tuple[int, Part]]:
+@contextmanager
+def _started(folder: CorpusFolder, workers: int) -> Iterator[ProcessPoolExecutor | None]:
+    """The processes, if there are to be several; those that will be needed start while tasks are being counted."""
     if workers <= 1:
-        for batch in batches:
-            yield len(batch), convert_part(folder.context, batch, folder.read_text, pretokenize)
+        yield None
         return
     spawn = multiprocessing.get_context("spawn")
     opening = (folder.root, folder.context)
     try:
         with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_open, initargs=opening) as pool:
-            yield from _in_order(pool, iter(batches), 2 * workers)
+            for _ in range(min(workers, _size(folder.exports) // STARTING_BYTES)):
+                pool.submit(_open_already)
+            yield pool
     except BrokenProcessPool:
         hint = "if memory ran out, take fewer --workers"
         raise NewsParallaxError("a worker process ended without an answer; nothing was written", hint=hint) from None
 
 
-def _in_order(pool: ProcessPoolExecutor, batches: Iterator[Batch], ahead: int) -> Iterator[tuple[int, Part]]:
-    """Convert batches in the pool, a few ahead of the one whose turn it is."""
-    waiting: deque[tuple[int, Future[Part]]] = deque()
-    while True:
-        for batch in islice(batches, ahead - len(waiting)):
-            whole = [(key, [RawTask(task.file, bytes(task.content)) for task in tasks]) for key, tasks in batch]
-            waiting.append((len(batch), pool.submit(_convert, whole)))
-        if not waiting:
-            return
-        number, future = waiting.popleft()
-        yield number, future.result()
+def _size(exports: ExportFolder) -> int:
+    return sum(path.stat().st_size for path in exports.files if path.is_file())
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, folder: CorpusFolder, groups: Iterable[list[Unit]], ahead: int
+) -> Iterator[Part]:
+    """Convert groups of articles in the pool, a few ahead of the one whose turn it is."""
+    shapes = {name: schema.arrow_schema(struct) for name, struct in schema.configs(folder.context.codebook).items()}
+    batches = (_batch(folder.exports, units) for units in groups)
+    waiting = deque(pool.submit(_convert, batch) for batch in islice(batches, ahead))
+    while waiting:
+        sent = waiting.popleft().result()
+        waiting.extend(pool.submit(_convert, batch) for batch in islice(batches, 1))
+        yield Part({key: _table(buffers, shapes[key[0]]) for key, buffers in sent.tables.items()}, *sent[1:])
+
+
+def _batch(exports: ExportFolder, units: list[Unit]) -> Batch:
+    def content(file: int, position: int) -> bytes | Place:
+        tasks = exports.tasks(file)
+        if isinstance(tasks, Slices):
+            return Place(exports.files[file], *tasks.place(position))
+        return bytes(tasks[position])
+
+    return [(unit.article_id, [(exports.name(file), content(file, at)) for file, at in unit.tasks]) for unit in units]
+
+
+def _table(buffers: list[pa.Buffer], shape: pa.Schema) -> pa.Table:
+    return pa.Table.from_batches([pa.ipc.read_record_batch(buffer, shape) for buffer in buffers], shape)
 
 
 @contextmanager
@@ -93,16 +144,38 @@ def fewer_collections() -> Iterator[None]:
 
 _worker: CorpusFolder | None = None
 _collecting = ExitStack()  # open for as long as the worker lives
+_opened = lru_cache(maxsize=OPEN)(OpenFile)
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Keeps pandas out of a worker: only to ask whether a list is a series, Arrow takes a fifth of a second for it."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Raise ModuleNotFoundError for pandas, as where it is not installed."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is not used here", name=fullname)
 
 
 def _open(root: Path, context: Context) -> None:
     """Give a worker process its corpus: what is small travels, texts are read where they are needed."""
     global _worker
+    sys.meta_path.insert(0, _WithoutPandas())
     _collecting.enter_context(fewer_collections())
     _worker = CorpusFolder(root, context, [])
 
 
-def _convert(batch: Batch) -> Part:
+def _open_already() -> None:
+    """Nothing: a pool starts a process when there is something to do."""
+
+
+def _convert(batch: Batch) -> Sent:
     if _worker is None:
         raise RuntimeError("the worker process was not opened")
-    return convert_part(_worker.context, batch, _worker.read_text, pretokenize)
+    articles = [(key, [RawTask(file, _content(given)) for file, given in tasks]) for key, tasks in batch]
+    part = convert_part(_worker.context, articles, _worker.read_text, pretokenize)
+    tables = {key: [rows.serialize() for rows in table.to_batches()] for key, table in part.tables.items()}
+    return Sent(tables, part.problems, part.tally)
+
+
+def _content(given: bytes | Place) -> bytes:
+    return _opened(given.path).read(given.start, given.end) if isinstance(given, Place) else given

@@ -1,0 +1,81 @@
+"""Several processes: what goes to them and comes back, and what is told when one of them dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+
+import pyarrow as pa
+import pytest
+
+from generate_corpus import make_tasks, write_corpus
+from newsparallax.core import exports
+from newsparallax.core.errors import ExportError, NewsParallaxError
+from newsparallax.edges import engine, parquet
+from newsparallax.edges.engine import convert_corpus
+from newsparallax.edges.folder import open_corpus
+from newsparallax.edges.parquet import ConfigWriter
+
+ARTICLES = 150  # three parts
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("corpus"), make_tasks(ARTICLES, seed=3))
+
+
+@pytest.mark.parametrize("large", [1000, 1 << 30])
+def test_tasks_are_sent_by_their_places_or_whole(large, corpus, monkeypatch):
+    monkeypatch.setattr(exports, "LARGE", large)
+    folder = open_corpus(corpus)
+    seen = []
+    one, several = (list(convert_corpus(folder, workers, lambda *told: seen.append(told))) for workers in (1, 2))
+    assert len(one) == len(several) == 3
+    assert seen == 2 * [(64, ARTICLES), (128, ARTICLES), (ARTICLES, ARTICLES)]
+    for here, there in zip(one, several, strict=True):
+        assert list(here.tables) == list(there.tables)
+        assert all(table.equals(there.tables[key], check_metadata=True) for key, table in here.tables.items())
+        assert (here.problems, here.tally) == (there.problems, there.tally)
+    assert isinstance(folder.exports.tasks(0), exports.Slices) == (large == 1000)
+
+
+def test_a_worker_that_is_killed_is_told_in_one_line(corpus, monkeypatch):
+    monkeypatch.setattr(engine, "PART_ARTICLES", 4)  # so that most parts are still to come
+    parts = convert_corpus(open_corpus(corpus), 2)
+    next(parts)
+    for process in multiprocessing.active_children():
+        os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(NewsParallaxError, match="a worker process ended without an answer") as told:
+        list(parts)
+    assert told.value.hint == "if memory ran out, take fewer --workers"
+    assert not multiprocessing.active_children()
+
+
+def test_no_process_is_left_by_an_export_that_cannot_be_read(tmp_path, monkeypatch):
+    """Though they are started while tasks are being counted."""
+    monkeypatch.setattr(engine, "STARTING_BYTES", 1)
+    folder = write_corpus(tmp_path, make_tasks(2, seed=3))
+    (folder / "annotations/exports/z.json").write_text('[{"data": ')
+    with pytest.raises(ExportError, match=r"z\.json"):
+        list(convert_corpus(open_corpus(folder), 2))
+    assert not multiprocessing.active_children()
+
+
+def test_small_tables_do_not_wait_apart(tmp_path):
+    """Each takes memory for its columns, however few rows it has."""
+    schema = pa.schema([("span_id", pa.string()), ("labels", pa.list_(pa.string()))])
+    writer = ConfigWriter(tmp_path, "names", "train", schema)
+    for number in range(100):
+        writer.add(pa.Table.from_pylist([{"span_id": str(number), "labels": ["PER"]}], schema))
+        writer.add(schema.empty_table())
+        assert len(writer._waiting) < parquet.APART
+    writer.close()
+    (path,) = tmp_path.rglob("*.parquet")
+    file = pa.parquet.ParquetFile(path)
+    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [100]
+    assert file.read()["span_id"].to_pylist() == [str(number) for number in range(100)]
+    columns = [file.metadata.row_group(0).column(n) for n in range(2)]
+    assert ["RLE_DICTIONARY" in column.encodings for column in columns] == [False, True]
+    assert [column.is_stats_set for column in columns] == [True, False]
+    assert all(column.has_offset_index for column in columns)
