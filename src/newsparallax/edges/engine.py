@@ -30,7 +30,7 @@ from ..core.tally import Tally
 from .folder import CorpusFolder
 from .pretokenize import pretokenize
 
-PART_ARTICLES = 64  # articles converted at a time; fixed, so that row groups do not depend on the number of workers
+PART_ARTICLES = 128  # articles converted at a time; fixed, so that row groups do not depend on the number of workers
 STARTING_BYTES = 4 << 20  # of exports, which take a worker about as long as starting it
 
 Progress = Callable[[int, int], None]
@@ -64,7 +64,7 @@ def convert_corpus(folder: CorpusFolder, workers: int = 1, progress: Progress | 
         units = index_tasks(folder.context, folder.exports, folder.text_ids)
         groups = [units[at : at + PART_ARTICLES] for at in range(0, len(units), PART_ARTICLES)]
         done = 0
-        parts = _in_order(pool, folder, groups, 2 * workers) if pool else (_here(folder, group) for group in groups)
+        parts = _in_order(pool, folder, groups, workers + 1) if pool else (_here(folder, group) for group in groups)
         for group, part in zip(groups, parts, strict=True):
             done += len(group)
             if progress:

@@ -30,10 +30,7 @@ def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], i
     memory nor a copy on disk grows with them; `workers` are threads, of which more than two are of no use. Raises
     NewsParallaxError naming config and split when a count, a feature or a quote is not what was written.
     """
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the import, which reads it; nothing here needs a hub
-    import datasets
-
-    datasets.disable_progress_bars()
+    get_ready()
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:  # beside the draft, so that no killed run leaves it
         try:
             _load_all(_Loader(folder, cache), codebook, rows, min(workers, 2))
@@ -44,6 +41,14 @@ def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], i
                 error = error.__cause__
             message = f"`datasets` cannot load what was written: {error}"
             raise NewsParallaxError(message.split("\n")[0], hint="is the disk full? nothing was changed") from None
+
+
+def get_ready() -> None:
+    """Import `datasets`, which takes more than half a second: while workers convert, it costs nothing."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the import, which reads it; nothing here needs a hub
+    import datasets
+
+    datasets.disable_progress_bars()
 
 
 class _Loader:
