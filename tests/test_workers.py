@@ -17,7 +17,7 @@ from newsparallax.edges.engine import convert_corpus
 from newsparallax.edges.folder import open_corpus
 from newsparallax.edges.parquet import ConfigWriter
 
-ARTICLES = 150  # three parts
+ARTICLES = 300  # three parts
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_tasks_are_sent_by_their_places_or_whole(large, corpus, monkeypatch):
     seen = []
     one, several = (list(convert_corpus(folder, workers, lambda *told: seen.append(told))) for workers in (1, 2))
     assert len(one) == len(several) == 3
-    assert seen == 2 * [(64, ARTICLES), (128, ARTICLES), (ARTICLES, ARTICLES)]
+    assert seen == 2 * [(128, ARTICLES), (256, ARTICLES), (ARTICLES, ARTICLES)]
     for here, there in zip(one, several, strict=True):
         assert list(here.tables) == list(there.tables)
         assert all(table.equals(there.tables[key], check_metadata=True) for key, table in here.tables.items())
