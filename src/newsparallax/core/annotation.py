@@ -7,10 +7,11 @@ from typing import Any
 
 from .codebook import Attribute, attribute_applies
 from .context import LABEL_TYPES, VALUE_TYPES, Context
-from .decode import BadItem, DecodedAnnotation, Item
+from .decode import BadItem, DecodedAnnotation
 from .regions import find_spans, region
 from .relations import draw_links
 from .spans import Ledger, Link, Marked, Shown, Span, Where
+from .task import Item
 from .values import Refused, parse_value
 
 

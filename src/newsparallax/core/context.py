@@ -19,8 +19,8 @@ from .codebook import (
     relation_label,
     spellings,
 )
-from .decode import Completer
 from .registry import Annotator, AnnotatorKind, Article, Corpus, Entity
+from .task import Completer
 
 LABEL_TYPES = ("labels", "hypertextlabels")
 VALUE_TYPES = ("choices", "textarea", "taxonomy", "rating", "number")

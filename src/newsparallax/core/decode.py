@@ -14,10 +14,7 @@ import msgspec
 from msgspec import UnsetType
 
 from .json_values import DEEP, Repeated, as_text, first_bad, flat, has_half, loads, plain
-from .task import Annotation, Completer, Item, RegionValue, Task
-
-__all__ = ["BadItem", "Completer", "DecodedAnnotation", "DecodedTask", "Finding", "Item", "RegionValue",
-           "Task", "decode_task"]  # fmt: skip
+from .task import Annotation, Completer, Item, Task
 
 _T = TypeVar("_T")
 

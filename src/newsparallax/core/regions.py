@@ -8,10 +8,10 @@ from typing import Any
 
 from .codebook import Layer
 from .context import LABEL_TYPES, VALUE_TYPES, Context
-from .decode import Item, RegionValue
 from .ids import content_span_id, span_id
 from .offsets import Located, Rejected, judge
 from .spans import Ledger, Shown, Span
+from .task import Item, RegionValue
 
 
 def find_spans(

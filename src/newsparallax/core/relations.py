@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .context import Context
-from .decode import Item
 from .spans import Ledger, Link, Span
+from .task import Item
 
 
 class _Refused(NamedTuple):

@@ -16,10 +16,11 @@ import msgspec
 
 from .codebook import LEVELS
 from .context import LABEL_TYPES, VALUE_TYPES
-from .decode import BadItem, Completer, DecodedAnnotation, DecodedTask, Item, RegionValue
+from .decode import BadItem, DecodedAnnotation, DecodedTask
 from .html_text import RenderedHtml, render_html
 from .offsets import Located, TextIndex, judge
 from .registry import is_reference
+from .task import Completer, Item, RegionValue
 
 LABELS = "labels"
 JUDGED = 5000  # regions of a text by which its field is found; more would not change the verdict

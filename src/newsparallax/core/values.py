@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .codebook import LEVELS, Field
-from .decode import RegionValue
 from .registry import Entity
+from .task import RegionValue
 
 
 class Refused(NamedTuple):
