@@ -346,7 +346,7 @@ def test_tags_hold_exactly_the_spans_counted_as_shown(profile):
     def holds(made):
         tokens, spans, block = made
         spans = [span for span in spans if block[0] <= span.start < block[1]]
-        tags, counts = bio_tags(tokens, spans, block)
+        tags, counts = bio_tags([start for start, _ in tokens], [end for _, end in tokens], spans, block)
         mine = [span for span in spans if block[0] <= span.start < block[1]]
         shown: list[Span] = []
         for span in sorted(mine, key=lambda span: (span.start, -span.end, span.span_id)):

@@ -288,10 +288,11 @@ def _token_rows(
     rows: list[Row] = []
     for number, block in enumerate(blocks):
         first = block.start
-        tokens = [(first + start, first + end) for start, end in pretokenize(text[first : block.end])]
+        tokens = pretokenize(text[first : block.end])
+        starts, ends = [first + start for start, _ in tokens], [first + end for _, end in tokens]
         inside = mine[bisect_left(begins, first) : bisect_left(begins, block.end)]
         counts["outside_blocks"] -= len(inside)
-        tags, block_counts = bio_tags(tokens, inside, (first, block.end))
+        tags, block_counts = bio_tags(starts, ends, inside, (first, block.end))
         counts.update(block_counts)
         rows.append(
             (
@@ -301,9 +302,9 @@ def _token_rows(
                 block.kind,
                 first,
                 block.end,
-                [text[start:end] for start, end in tokens],
-                [start for start, _ in tokens],
-                [end for _, end in tokens],
+                [text[start:end] for start, end in zip(starts, ends, strict=True)],
+                starts,
+                ends,
                 [tag_numbers[tag] for tag in tags],
                 *made_by,
             )
