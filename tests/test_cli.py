@@ -48,6 +48,11 @@ def test_a_span_of_an_article_that_was_not_read_back():
         readback._compare_quotes("train", iter([("a", "Ann")]), {"spans": iter([("b", 0, 3, "Ann")])})
 
 
+def test_an_id_that_is_missing_ends_no_layer():
+    with pytest.raises(NewsParallaxError, match="spans: train: None has spans, but no text"):
+        readback._compare_quotes("train", iter([("a", "Ann")]), {"spans": iter([(None, 0, 3, "Ann")])})
+
+
 def test_a_quote_that_is_not_what_was_read_back():
     spans = {"names": iter([("b", 0, 3, "Bob")]), "frames": iter([("a", 0, 3, "Ann"), ("b", 1, 3, "Bob")])}
     with pytest.raises(NewsParallaxError, match=r"frames: train: b 1\.\.3 is not 'Bob'"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +154,13 @@ def test_utf8_is_checked_across_chunks() -> None:
         split_tasks(memoryview(long[:-90] + b"\xff" + long[-89:]), "a.json")
 
 
-def open_files() -> int:
-    return len(list(Path("/dev/fd").iterdir()))
+def open_files(files: set[int]) -> int:
+    """How many of the files, given by their inodes, this process has open."""
+    found = 0
+    for number in Path("/dev/fd").iterdir():
+        with suppress(OSError):
+            found += os.fstat(int(number.name)).st_ino in files
+    return found
 
 
 def test_large_files_are_kept_open_but_few_and_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,19 +170,54 @@ def test_large_files_are_kept_open_but_few_and_not_for_ever(tmp_path: Path, monk
         (tmp_path / f"{number}.json").write_text(
             f'[{{"id": {number}, "data": {{}}}}, {{"id": "é", "data": {{}}}}]', "utf-8"
         )
-    before = open_files()
+    files = {path.stat().st_ino for path in tmp_path.iterdir()}
     folder = exports.ExportFolder(tmp_path)
     for turn in range(3):
         read = [bytes(folder.tasks(number)[turn % 2]) for number in range(9)]
         assert [json.loads(raw)["id"] for raw in read] == (["é"] * 9 if turn % 2 else list(range(9)))
-        assert open_files() == before + 3
+        assert open_files(files) == 3
     last = folder.tasks(8)
     (tmp_path / "other").write_text("[]" * 99)
     (tmp_path / "other").replace(tmp_path / "8.json")
     assert json.loads(bytes(last[0]))["id"] == 8
     del folder, last
     gc.collect()
-    assert open_files() == before
+    assert open_files(files) == 0
+
+
+def test_a_large_file_that_changes_while_it_is_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places that were found in one file would cut another one anywhere."""
+    monkeypatch.setattr(exports, "LARGE", 10)
+    monkeypatch.setattr(exports, "OPEN", 1)
+    for name in "ab":
+        (tmp_path / f"{name}.json").write_text('[{"id": 1, "data": {}}, {"id": 2, "data": {}}]')
+    folder = exports.ExportFolder(tmp_path)
+    first, _ = folder.tasks(0), folder.tasks(1)  # of the two, the second stays open
+    (tmp_path / "new").write_text('[{"id": 3, "data": {}}, {"id": 4, "data": {}}]')
+    (tmp_path / "new").replace(tmp_path / "a.json")
+    with pytest.raises(ExportError, match=r"a\.json: was changed while it was read"):
+        first[0]
+    held = folder.tasks(1)
+    (tmp_path / "b.json").write_text("[]")
+    with pytest.raises(ExportError, match=r"b\.json: was changed while it was read"):
+        held[1]
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [("item", "origin", "manual"), ("item", "hidden", False), ("item", "locked", True), ("item", "readonly", None),
+     ("who", "first_name", "A."), ("who", "last_name", None)],
+)  # fmt: skip
+def test_what_nobody_reads_makes_no_other_annotation(tmp_path: Path, part: str, key: str, value: Any) -> None:
+    """The same annotation comes again in a later export, by when a region was hidden or names were exported too."""
+    one, again = (task("Ann met Bob.", [span(0, 3, "Ann")]) for _ in range(2))
+    for found in (one, again):
+        found["annotations"][0] |= {"id": 5, "completed_by": {"id": 1, "email": "ann@example.org"}}
+    annotation = again["annotations"][0]
+    (annotation["result"][0] if part == "item" else annotation["completed_by"])[key] = value
+    built = build_tasks(tmp_path, one, again)
+    assert built.codes == {"duplicate-task": 1, "duplicate-annotation": 2}  # the annotation and its item
+    assert len(built.rows("votes")) == 1
 
 
 def test_entries_that_are_no_tasks_are_kept_aside(tmp_path: Path) -> None:

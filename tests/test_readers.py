@@ -12,6 +12,7 @@ import datasets
 import duckdb
 import pandas
 import polars
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -19,10 +20,11 @@ import yaml
 from generate_corpus import CORPUS, make_tasks, write_corpus
 from newsparallax.core import schema
 from newsparallax.core.context import Context
-from newsparallax.core.errors import UsageError
+from newsparallax.core.errors import NewsParallaxError, UsageError
 from newsparallax.core.ids import split_of
 from newsparallax.edges.build import build
 from newsparallax.edges.folder import open_corpus
+from newsparallax.edges.readback import read_back
 
 
 class Made:
@@ -263,3 +265,33 @@ def test_a_corpus_without_anything(tmp_path):
         assert loaded["train"].features == features_of(struct)
         (path,) = made.folder.glob(f"{config}/*.parquet")
         assert len(pandas.read_parquet(path)) == 0
+
+
+def damaged(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 3
+    content[middle : middle + 200] = bytes(byte ^ 255 for byte in content[middle : middle + 200])
+    path.write_bytes(content)
+
+
+def with_rows_again(path: Path) -> None:
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "told"),
+    [
+        ("articles/train-00000", damaged, "^`datasets` cannot load what was written: "),
+        ("names/train-00000", with_rows_again, r"^names: (the card states|loaded) .* rows, wrote "),
+        ("names/test-00000", Path.unlink, "^(names: loaded the splits|`datasets` cannot load what was written: )"),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_not_what_was_written_is_told(name, spoil, told, workers, tmp_path, cache):
+    made = Made(write_corpus(tmp_path / "corpus", make_tasks(60, seed=3)), tmp_path / "dataset")
+    rows = {(config, split): n for config, splits in made.manifest["rows"].items() for split, n in splits.items()}
+    read_back(made.folder, made.context.codebook, rows, workers)
+    spoil(made.folder / f"{name}.parquet")
+    with pytest.raises(NewsParallaxError, match=told):
+        read_back(made.folder, made.context.codebook, rows, workers)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+import pickle
 import signal
 
 import pyarrow as pa
@@ -12,6 +14,7 @@ import pytest
 from generate_corpus import make_tasks, write_corpus
 from newsparallax.core import exports
 from newsparallax.core.errors import ExportError, NewsParallaxError
+from newsparallax.core.index import index_tasks
 from newsparallax.edges import engine, parquet
 from newsparallax.edges.engine import convert_corpus
 from newsparallax.edges.folder import open_corpus
@@ -60,6 +63,25 @@ def test_no_process_is_left_by_an_export_that_cannot_be_read(tmp_path, monkeypat
     with pytest.raises(ExportError, match=r"z\.json"):
         list(convert_corpus(open_corpus(folder), 2))
     assert not multiprocessing.active_children()
+
+
+def test_an_error_arrives_whole_from_another_process():
+    error = ExportError("not-json", "is not JSON", file="a.json", place="line 2", hint="export it again")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (ExportError, str(error), vars(error))
+
+
+def test_a_file_that_changes_before_a_worker_opens_it_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(exports, "LARGE", 1000)
+    folder = open_corpus(write_corpus(tmp_path, make_tasks(4, seed=3)))
+    units = index_tasks(folder.context, folder.exports, folder.text_ids)
+    place = engine._batch(folder.exports, units)[0][1][0][1]
+    assert json.loads(engine._content(place))["data"]
+    place.path.with_suffix(".new").write_bytes(place.path.read_bytes())
+    place.path.with_suffix(".new").replace(place.path)
+    engine._opened.cache_clear()
+    with pytest.raises(ExportError, match="was changed while it was read"):
+        engine._content(place)
 
 
 def test_small_tables_do_not_wait_apart(tmp_path):

@@ -23,6 +23,7 @@ from .problems import Problem
 from .raw import RawRecord
 from .registry import is_reference
 from .spans import Ledger, Marked, Shown, Where
+from .task import as_read
 
 State = Literal["annotated", "annotated_empty", "cancelled", "unannotated"]
 STATES: tuple[State, ...] = ("annotated", "annotated_empty", "cancelled", "unannotated")
@@ -259,7 +260,7 @@ def _known_before(
 
 
 def _content(annotation: DecodedAnnotation) -> str:
-    return repr((annotation.completed_by, annotation.ground_truth, annotation.items))
+    return repr((as_read(annotation.completed_by), annotation.ground_truth, as_read(annotation.items)))
 
 
 def _count(found: Conversion, ledger: Ledger) -> None:

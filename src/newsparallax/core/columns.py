@@ -55,7 +55,7 @@ class _Column:
             if flat is None:
                 inner = self.inner.array(list(chain.from_iterable(lists)))
             else:
-                parts = [flat[name].chunk(0) for name, _ in self.inner.parts]
+                parts = [part for name, _ in self.inner.parts for part in flat[name].chunks]  # one of each column
                 inner = pa.StructArray.from_arrays(parts, type=self.inner.type)
             return pa.ListArray.from_arrays(offsets, inner, self.type, mask=missing)
         if self.parts and values:

@@ -9,6 +9,8 @@ NewsParallaxError                 one root; every script prints it as one messag
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class NewsParallaxError(Exception):
     """A run cannot go on.
@@ -24,6 +26,17 @@ class NewsParallaxError(Exception):
         where = ": ".join(part for part in (self.file, self.place) if part)
         text = f"{where}: {self.message}" if where else self.message
         return f"{text}\n  {self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An error of a worker arrives whole: by itself, an exception is made again from its text alone."""
+        return _made_again, (type(self), str(self), vars(self))
+
+
+def _made_again(kind: type[NewsParallaxError], text: str, parts: dict[str, Any]) -> NewsParallaxError:
+    error = kind.__new__(kind)
+    error.args = (text,)
+    vars(error).update(parts)
+    return error
 
 
 class UsageError(NewsParallaxError):

@@ -2,12 +2,13 @@
 
 They name every field that it is known to write, read here or not, in its order: what is decoded into them and encoded
 again has lost a key only if the key was there twice or is unknown (decode.py). A field that nothing reads is UNSET
-where it is absent, so that a null is kept; of those that are read a null is not told from absence, unless they are
-often null.
+where it is absent, so that a null is kept, and must decide about nothing: compared is `as_read`. Of fields that are
+read a null is not told from absence, unless they are often null.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -125,3 +126,15 @@ class Task(Known):
     comment_authors: Any = UNSET
     state: Any = UNSET
     completions: list[Annotation] | None = None
+
+
+def as_read(value: Any) -> Any:
+    """A value with tuples of what is read in the place of records of an item or of a person, to compare or to show."""
+    if isinstance(value, Known):
+        return tuple(as_read(getattr(value, name)) for name in _read_fields(type(value)))
+    return [as_read(part) for part in value] if isinstance(value, list) else value
+
+
+@cache
+def _read_fields(kind: type[Known]) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(kind) if field.default is not UNSET)

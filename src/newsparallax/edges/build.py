@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import msgspec
@@ -30,7 +29,7 @@ from .generate import stale_files
 from .parquet import ConfigWriter, relieve
 from .paths import is_inside
 from .publish import MARK, new_folder, point, refuse_real
-from .readback import get_ready, read_back
+from .readback import get_ready_meanwhile, read_back
 
 ALONG = ("codebook.toml", "entities.toml", "guidelines.md")  # what ids, labels and values mean, beside the data
 SHOWN = 20  # problems kept for the message; all are in problems.jsonl
@@ -62,7 +61,7 @@ def build(folder: CorpusFolder, out: Path | None = None, workers: int = 1, progr
     with new_folder(place) as draft:
         folder = grouped(folder, workers)
         if workers > 1:
-            Thread(target=get_ready, daemon=True).start()
+            get_ready_meanwhile()
         tally, shown = _write_rows(folder, draft, workers, progress)
         manifest = describe(folder, draft, tally)
         read_back(draft, folder.context.codebook, tally.rows, workers)

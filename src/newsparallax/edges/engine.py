@@ -22,7 +22,7 @@ from ..core import schema
 from ..core.article import RawTask
 from ..core.context import Context
 from ..core.errors import NewsParallaxError
-from ..core.exports import OPEN, ExportFolder, OpenFile, Slices
+from ..core.exports import OPEN, ExportFolder, OpenFile, Slices, Version
 from ..core.index import Unit, index_tasks, unit_tasks
 from ..core.part import Part, convert_part
 from ..core.problems import Problem
@@ -42,6 +42,7 @@ class Place(NamedTuple):
     path: Path
     start: int
     end: int
+    version: Version
 
 
 class Sent(NamedTuple):
@@ -116,7 +117,7 @@ def _batch(exports: ExportFolder, units: list[Unit]) -> Batch:
     def content(file: int, position: int) -> bytes | Place:
         tasks = exports.tasks(file)
         if isinstance(tasks, Slices):
-            return Place(exports.files[file], *tasks.place(position))
+            return Place(exports.files[file], *tasks.place(position), tasks.version)
         return bytes(tasks[position])
 
     return [(unit.article_id, [(exports.name(file), content(file, at)) for file, at in unit.tasks]) for unit in units]
@@ -178,4 +179,4 @@ def _convert(batch: Batch) -> Sent:
 
 
 def _content(given: bytes | Place) -> bytes:
-    return _opened(given.path).read(given.start, given.end) if isinstance(given, Place) else given
+    return _opened(given.path).read(*given[1:]) if isinstance(given, Place) else given

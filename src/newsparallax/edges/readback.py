@@ -7,9 +7,11 @@ import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +23,7 @@ from ..core.errors import NewsParallaxError
 BATCH = 1000
 
 Streams = dict[str, Any]  # split -> datasets.IterableDataset
+_END = object()  # after the last article of a layer: an id that is missing is no end
 
 
 def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], int], workers: int = 1) -> None:
@@ -34,9 +37,11 @@ def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], i
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:  # beside the draft, so that no killed run leaves it
         try:
             _load_all(_Loader(folder, cache), codebook, rows, min(workers, 2))
-        except (NewsParallaxError, OSError):
+        except NewsParallaxError:
             raise
         except Exception as error:  # `datasets` raises errors of many kinds
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the disk; Arrow says with an OSError of its own that data are damaged
             while error.__cause__ and isinstance(error.__cause__, Exception):
                 error = error.__cause__
             message = f"`datasets` cannot load what was written: {error}"
@@ -49,6 +54,16 @@ def get_ready() -> None:
     import datasets
 
     datasets.disable_progress_bars()
+
+
+def get_ready_meanwhile() -> None:
+    """The same in a thread; what goes wrong is told when `datasets` is needed."""
+
+    def ready() -> None:
+        with suppress(Exception):
+            get_ready()
+
+    Thread(target=ready, daemon=True).start()
 
 
 class _Loader:
@@ -78,20 +93,25 @@ def _load_all(loader: _Loader, codebook: Codebook, rows: Mapping[tuple[str, str]
         written[config] = {split: number for (name, split), number in rows.items() if name == config and number}
         if written[config]:  # `datasets` cannot load a config without rows
             loaded[config], stated = loader.load(config)
+            if loaded[config].keys() != written[config].keys():
+                message = f"loaded the splits {sorted(loaded[config])}, wrote {sorted(written[config])}"
+                raise NewsParallaxError(message, file=config)
             _compare_features(config, loaded[config], schema.features(struct))
             if stated and stated != written[config]:
                 raise NewsParallaxError(f"the card states {stated} rows, wrote {written[config]}", file=config)
     found: dict[str, dict[str, int]] = {config: {} for config in loaded}
     parts = list(_parts(loaded, codebook))
     with ThreadPoolExecutor(threads) as pool:  # most of the time goes into Arrow, which lets other threads run
-        for (split, _), numbers in zip(
-            parts, pool.map(lambda part: _read(part[0], part[1], codebook), parts), strict=True
-        ):
-            for config, number in numbers.items():
-                found[config][split] = number
+        read = list(pool.map(lambda part: _read(part[0], part[1], codebook), parts))
+    for (split, _), (numbers, _) in zip(parts, read, strict=True):
+        for config, number in numbers.items():
+            found[config][split] = number
     for config in loaded:
         if found[config] != written[config]:
             raise NewsParallaxError(f"loaded {found[config]} rows, wrote {written[config]}", file=config)
+    for _, wrong in read:
+        if wrong is not None:
+            raise wrong
 
 
 def _parts(loaded: Mapping[str, Streams], codebook: Codebook) -> Iterator[tuple[str, Streams]]:
@@ -112,8 +132,10 @@ def _compare_features(config: str, streams: Streams, shape: dict[str, Any]) -> N
             raise NewsParallaxError(message, file=config, place=split)
 
 
-def _read(split: str, streams: Mapping[str, Any], codebook: Codebook) -> dict[str, int]:
-    """Read all rows of a split, which casts them to their features; the number of rows by config."""
+def _read(
+    split: str, streams: Mapping[str, Any], codebook: Codebook
+) -> tuple[dict[str, int], NewsParallaxError | None]:
+    """Read all rows of a split, which casts them to their features; their numbers by config, and a wrong quote."""
     numbers = dict.fromkeys(streams, 0)
 
     def rows(config: str, *columns: str) -> Iterator[tuple[Any, ...]]:
@@ -127,13 +149,16 @@ def _read(split: str, streams: Mapping[str, Any], codebook: Codebook) -> dict[st
     texts = rows(schema.ARTICLES, "article_id", "text")
     spans = {layer: rows(layer, "article_id", "start", "end", "quote") for layer in codebook.layers}
     others = [rows(config) for config in streams.keys() - {schema.ARTICLES, *codebook.layers}]
+    wrong = None
     try:
         _compare_quotes(split, texts, spans)
+    except NewsParallaxError as error:
+        wrong = error
     finally:
-        for rest in (texts, *spans.values(), *others):  # a scan that is left halfway can abort the process when it ends
+        for rest in (texts, *spans.values(), *others):  # a scan left halfway aborted the process once (pyarrow 26.0)
             deque(rest, 0)
     pa.default_memory_pool().release_unused()
-    return numbers
+    return numbers, wrong
 
 
 def _compare_quotes(
@@ -141,7 +166,7 @@ def _compare_quotes(
 ) -> None:
     """Every quote is the slice that its offsets name; texts and spans are in order of article ids, so one pass does."""
     groups = {layer: groupby(rows, itemgetter(0)) for layer, rows in spans.items()}
-    nothing: tuple[str | None, Iterable[tuple[Any, ...]]] = (None, ())
+    nothing: tuple[Any, Iterable[tuple[Any, ...]]] = (_END, ())
     turns = {layer: next(group, nothing) for layer, group in groups.items()}
     for article_id, text in texts:
         for layer, (spanned, rows) in turns.items():
@@ -152,5 +177,5 @@ def _compare_quotes(
                     raise NewsParallaxError(f"{article_id} {start}..{end} is not {quote!r}", file=layer, place=split)
             turns[layer] = next(groups[layer], nothing)
     for layer, (left, _) in turns.items():
-        if left is not None:
+        if left is not _END:
             raise NewsParallaxError(f"{left} has spans, but no text", file=layer, place=split)
