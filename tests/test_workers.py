@@ -15,6 +15,7 @@ from generate_corpus import make_tasks, write_corpus
 from newsparallax.core import exports
 from newsparallax.core.errors import ExportError, NewsParallaxError
 from newsparallax.core.index import index_tasks
+from newsparallax.core.slices import Slices
 from newsparallax.edges import engine, parquet
 from newsparallax.edges.engine import convert_corpus
 from newsparallax.edges.folder import open_corpus
@@ -40,15 +41,19 @@ def test_tasks_are_sent_by_their_places_or_whole(large, corpus, monkeypatch):
         assert list(here.tables) == list(there.tables)
         assert all(table.equals(there.tables[key], check_metadata=True) for key, table in here.tables.items())
         assert (here.problems, here.tally) == (there.problems, there.tally)
-    assert isinstance(folder.exports.tasks(0), exports.Slices) == (large == 1000)
+    assert isinstance(folder.exports.tasks(0), Slices) == (large == 1000)
+
+
+def die(batch):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_worker_that_is_killed_is_told_in_one_line(corpus, monkeypatch):
+    """Not killed from outside: half an answer, from a worker that is killed while it sends, is waited for for ever."""
     monkeypatch.setattr(engine, "PART_ARTICLES", 4)  # so that most parts are still to come
     parts = convert_corpus(open_corpus(corpus), 2)
     next(parts)
-    for process in multiprocessing.active_children():
-        os.kill(process.pid, signal.SIGKILL)
+    monkeypatch.setattr(engine, "_convert", die)
     with pytest.raises(NewsParallaxError, match="a worker process ended without an answer") as told:
         list(parts)
     assert told.value.hint == "if memory ran out, take fewer --workers"

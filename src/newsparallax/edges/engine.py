@@ -22,10 +22,11 @@ from ..core import schema
 from ..core.article import RawTask
 from ..core.context import Context
 from ..core.errors import NewsParallaxError
-from ..core.exports import OPEN, ExportFolder, OpenFile, Slices, Version
+from ..core.exports import OPEN, ExportFolder
 from ..core.index import Unit, index_tasks, unit_tasks
 from ..core.part import Part, convert_part
 from ..core.problems import Problem
+from ..core.slices import OpenFile, Slices, Version
 from ..core.tally import Tally
 from .folder import CorpusFolder
 from .pretokenize import pretokenize
