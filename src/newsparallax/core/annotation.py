@@ -28,25 +28,7 @@ def convert_annotation(
     the record.
     """
     ledger = Ledger(len(found.items), where, raw)
-    marking: list[tuple[int, Item]] = []
-    valued: list[tuple[int, Item]] = []
-    arrows: list[tuple[int, Item]] = []
-    layers, fields = context.layer_of_control, context.value_controls
-    for position, item in enumerate(found.items):
-        if isinstance(item, BadItem):
-            ledger.quarantine(position, item.code, item.message)
-            continue
-        known = False
-        if item.from_name in layers:
-            known = True
-            marking.append((position, item))
-        if item.from_name in fields:
-            known = True
-            valued.append((position, item))
-        if item.type == "relation":
-            arrows.append((position, item))
-        elif not known:
-            _unknown_control(item, position, ledger)
+    marking, valued, arrows = _told_apart(context, found, ledger)
     spans, unquoted = find_spans(context, texts, marking, ledger)
     by_region: dict[str | None, list[Span]] = {}  # a region without an id is none to which anything could belong
     for span in spans:
@@ -56,6 +38,8 @@ def convert_annotation(
     shared = context.shared_controls
     regions = {region(item) for _, item in marking} if shared else set()
     for position, item in valued:
+        if _attach_plainly(context, by_region, position, item):
+            continue
         uses = context.attributes_of_control.get(item.from_name or "")
         about_article = item.from_name in shared and region(item) not in regions - {None}
         if uses is not None and not about_article:
@@ -77,6 +61,30 @@ def convert_annotation(
     )
 
 
+def _told_apart(
+    context: Context, found: DecodedAnnotation, ledger: Ledger
+) -> tuple[list[tuple[int, Item]], list[tuple[int, Item]], list[tuple[int, Item]]]:
+    """The items, with their positions, that mark regions, that give values, and that are arrows."""
+    marking: list[tuple[int, Item]] = []
+    valued: list[tuple[int, Item]] = []
+    arrows: list[tuple[int, Item]] = []
+    layers, fields = context.layer_of_control, context.value_controls
+    for position, item in enumerate(found.items):
+        if isinstance(item, BadItem):
+            ledger.quarantine(position, item.code, item.message)
+            continue
+        name = item.from_name
+        if name in fields:
+            valued.append((position, item))
+        if name in layers:
+            marking.append((position, item))
+        if item.type == "relation":
+            arrows.append((position, item))
+        elif name not in fields and name not in layers:
+            _unknown_control(item, position, ledger)
+    return marking, valued, arrows
+
+
 def _unknown_control(item: Item, position: int, ledger: Ledger) -> None:
     """Put an item that no layer, attribute or document layer reads aside, by name."""
     name = item.from_name or ""
@@ -87,6 +95,26 @@ def _unknown_control(item: Item, position: int, ledger: Ledger) -> None:
         ledger.quarantine(position, "unknown-control", "the item names no control (`from_name`)", region(item))
     else:
         ledger.quarantine(position, "unknown-control", f"no layer or attribute has the control {name!r}", region(item))
+
+
+def _attach_plainly(context: Context, by_region: dict[str | None, list[Span]], position: int, item: Item) -> bool:
+    """Put a value on its span if nothing is to be said about it, as of nearly all; `_attach` comes to the same."""
+    spans = by_region.get(item.id)  # type: ignore[arg-type]  # a number is the id of no region here
+    if spans is None or len(spans) > 1:
+        return False
+    span = spans[0]
+    use = context.only_attribute.get((item.from_name, span.layer))
+    if use is None or use[0] in span.attributes:
+        return False
+    key, attribute = use
+    if attribute.labels and not attribute_applies(attribute, span.labels):
+        return False
+    value = parse_value(attribute, item.value, context.entities)
+    if value is None or type(value) is Refused:
+        return False
+    span.attributes[key] = value
+    span.items.append(position)
+    return True
 
 
 def _attach(
@@ -100,7 +128,7 @@ def _attach(
     """Put a per-region value on its span, found by the region's id; `uses` has what its control means, by layer."""
     refused: Refused | None = None
     taken = False
-    for span in by_region.get(item.id if type(item.id) is str else region(item), ()):
+    for span in by_region.get(region(item), ()):
         for key, attribute in uses.get(span.layer, ()):
             found = _set(context, span, key, attribute, item)
             if found is None:

@@ -83,7 +83,8 @@ def convert_article(
     good: list[tuple[RawTask, DecodedTask, Where]] = []
     for raw, task in decoded:
         where = Where(raw.file, article_id, task.id)
-        found.counts.update({"tasks": 1, "predictions": task.predictions, "drafts": task.drafts})
+        for name, number in (("tasks", 1), ("predictions", task.predictions), ("drafts", task.drafts)):
+            found.counts[name] += number
         if task.findings:
             found.problems += _findings(task, raw, where)
         if all(finding.code != "not-a-task" for finding in task.findings):
@@ -154,7 +155,8 @@ def _texts_to_judge_by(
         rendered = mine.get(name)
         resolve = rendered.resolve if isinstance(rendered, RenderedHtml) else None
         unseen = text is None and context.from_tasks  # this task did not show the text that another one gave
-        texts[name] = replace(known, differs=differs or unseen, resolve=resolve)
+        differs = differs or unseen
+        texts[name] = replace(known, differs=differs, resolve=resolve) if differs or resolve else known
     if refused:
         found.problems.append(where.problem(*refused))
     return ({}, refused) if refused else (texts, None)

@@ -11,12 +11,15 @@ from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
-from .codebook import Attribute, Relation, RequiredWhen, attribute_applies
+from .codebook import Relation, RequiredWhen
 from .context import Context
 from .problems import Problem, problem
 from .spans import Marked, Span
+
+_START = attrgetter("start")
 
 Found = Iterator[tuple[str, Span]]
 
@@ -29,8 +32,9 @@ def _overlap(context: Context, marked: Marked) -> Found:
     for (layer, _), spans in groups.items():
         overlap = context.codebook.layers[layer].overlap
         if overlap != "allow" and len(spans) > 1:
-            spans.sort(key=lambda span: (span.start, -span.end))
+            spans.sort(key=_START)
             if any(after.start < span.end for span, after in pairwise(spans)):  # else nothing touches
+                spans.sort(key=lambda span: (span.start, -span.end))
                 yield from _overlaps(spans) if overlap == "forbid" else _crossings(spans)
 
 
@@ -62,17 +66,9 @@ def _missing_attributes(context: Context, marked: Marked) -> Found:
     """Attributes that the codebook requires for a span and that it lacks."""
     layers = context.codebook.layers
     for span in marked.spans:
-        for name, attribute in layers[span.layer].demanded:
-            value = span.attributes.get(name)
-            if (value is None or value == []) and _required(attribute, span):
+        for name, when in layers[span.layer].demands(span.labels):
+            if span.attributes.get(name) in (None, []) and (when is None or _happens(when, span)):
                 yield f"{', '.join(span.labels)} {span.start}..{span.end} of layer {span.layer} lacks {name}", span
-
-
-def _required(attribute: Attribute, span: Span) -> bool:
-    if attribute.labels and not attribute_applies(attribute, span.labels):
-        return False
-    for_label = attribute.required_for and any(label in attribute.required_for for label in span.labels)
-    return attribute.required or bool(for_label) or _happens(attribute.required_when, span)
 
 
 def _happens(when: RequiredWhen | None, span: Span) -> bool:
@@ -86,7 +82,7 @@ def _happens(when: RequiredWhen | None, span: Span) -> bool:
 def _missing_relations(context: Context, marked: Marked) -> Found:
     """Arrows that the codebook requires of a span and that are not drawn."""
     for span, name, relation, drawn in _relations(context, marked):
-        need = max(relation.min, 1 if _happens(relation.required_when, span) else 0)
+        need = relation.min or int(_happens(relation.required_when, span))
         if drawn < need:
             where = f"{', '.join(span.labels)} {span.start}..{span.end} of layer {span.layer}"
             yield f"{where} has {drawn} arrows {name}, expected at least {need}", span
@@ -105,7 +101,8 @@ def _relations(context: Context, marked: Marked) -> Iterator[tuple[Span, str, Re
     for span in marked.spans:
         if span.layer in relations:
             drawn = [link.name for link in span.links]
-            yield from ((span, name, relation, drawn.count(name)) for name, relation in relations[span.layer].items())
+            for name, relation in relations[span.layer].items():
+                yield span, name, relation, drawn.count(name)
 
 
 def _reference_types(context: Context, marked: Marked) -> Found:

@@ -6,9 +6,9 @@ them is a pure function of a `Codebook`. The order of labels and values is the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -104,6 +104,16 @@ class Field(Record, dict=True):  # with a `__dict__`, for what is looked up for 
         """Value -> its position in the codebook."""
         return {value: number for number, value in enumerate(self.values)}
 
+    def encoded(self, values: Iterable[Any]) -> list[Any]:
+        """Values as stored: those of a choice by their position; a missing list is empty, a missing value None."""
+        numbers = self.numbers
+        if self.listed:
+            lists = [() if value is None else value for value in values]
+            return [[numbers[word] for word in words] for words in lists] if self.kind == "choice" else lists
+        if self.kind == "choice":
+            return [None if value is None else numbers[value] for value in values]
+        return list(values)
+
 
 class Attribute(Field):
     """A field of the spans of a layer; `labels` limits it to spans with one of these labels (empty: all)."""
@@ -176,11 +186,25 @@ class Layer(Record, dict=True):
         """BIO tag -> its position in `tags`."""
         return {tag: number for number, tag in enumerate(self.tags)}
 
+    def demands(self, labels: tuple[str, ...]) -> list[tuple[str, RequiredWhen | None]]:
+        """Attributes that its spans with `labels` must have, each with the condition if there is one."""
+        found = self._demands.get(labels)
+        if found is None:
+            found = self._demands[labels] = list(self._demanded(labels))
+        return found
+
     @cached_property
-    def demanded(self) -> tuple[tuple[str, Attribute], ...]:
-        """Attributes that some or all of its spans must have."""
-        items = self.attributes.items()
-        return tuple((key, use) for key, use in items if use.required or use.required_for or use.required_when)
+    def _demands(self) -> dict[tuple[str, ...], list[tuple[str, RequiredWhen | None]]]:
+        return {}
+
+    def _demanded(self, labels: tuple[str, ...]) -> Iterator[tuple[str, RequiredWhen | None]]:
+        for key, use in self.attributes.items():
+            if not attribute_applies(use, labels):
+                continue
+            if use.required or any(label in use.required_for for label in labels):
+                yield key, None
+            elif use.required_when:
+                yield key, use.required_when
 
     @cached_property
     def tied(self) -> tuple[str, ...]:

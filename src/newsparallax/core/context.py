@@ -75,6 +75,16 @@ class Context:
         return found
 
     @cached_property
+    def only_attribute(self) -> dict[tuple[str | None, str], tuple[str, Attribute]]:
+        """(Name of a per-region control, layer) -> the one (name, attribute) that it gives there, and no article."""
+        return {
+            (control, layer): found[0]
+            for control, layers in self.attributes_of_control.items()
+            for layer, found in layers.items()
+            if len(found) == 1 and control not in self.shared_controls
+        }
+
+    @cached_property
     def document_of_control(self) -> dict[str, tuple[str, DocumentLayer]]:
         """Name of a control about the whole article in exports -> (document layer's name, document layer)."""
         return {
@@ -102,6 +112,11 @@ class Context:
     def label_spellings(self) -> dict[str, dict[str, str]]:
         """Layer -> spelling in exports -> label."""
         return {name: spellings(layer.labels) for name, layer in self.codebook.layers.items()}
+
+    @cached_property
+    def single_labels(self) -> dict[str, dict[str, tuple[str]]]:
+        """Layer -> spelling in exports -> the label as the only one of a span."""
+        return {name: {key: (label,) for key, label in known.items()} for name, known in self.label_spellings.items()}
 
     @cached_property
     def relation_names(self) -> dict[str, dict[str | None, str]]:

@@ -57,9 +57,9 @@ def _take_plain(context: Context, texts: dict[str, Shown], layer_name: str, posi
     value, name = item.value, item.id
     if value is None or item.type != "labels" or value.labels is None or len(value.labels) != 1:
         return None
-    label = context.label_spellings[layer_name].get(value.labels[0])
+    labels = context.single_labels[layer_name].get(value.labels[0])
     shown = texts.get(item.to_name or "")
-    if label is None or shown is None or shown.resolve is not None or not name or type(name) is not str:
+    if labels is None or shown is None or shown.resolve is not None or not name or type(name) is not str:
         return None
     if context.layer_texts[layer_name] not in (None, shown.name) or shown.name not in context.codebook.texts:
         return None
@@ -72,7 +72,7 @@ def _take_plain(context: Context, texts: dict[str, Shown], layer_name: str, posi
         return None
     meta = _meta(item) if item.meta is not None or item.score is not None or item.parentID is not None else {}
     return Span(
-        span_id(shown.article_id, layer_name, name), layer_name, name, shown.name, start, end, (label,),
+        span_id(shown.article_id, layer_name, name), layer_name, name, shown.name, start, end, labels,
         None, (start, end), meta, [position],
     )  # fmt: skip
 

@@ -26,10 +26,11 @@ def parse_value(field: Field, value: RegionValue | None, entities: Mapping[str, 
     if value is None:
         return Refused("bad-value", "the item has no `value`")
     chosen = value.choices
-    if chosen is not None and len(chosen) == 1 and field.kind == "choice" and not field.many:
-        known = field.known.get(chosen[0])
-        if known is not None:  # as nearly all values are; the parsers come to the same
-            return known
+    if chosen is not None and len(chosen) == 1:  # as nearly all values are; the parsers come to the same
+        word = chosen[0]
+        known = field.known.get(word) if field.kind == "choice" else word if word in entities else None
+        if known is not None and field.kind in ("choice", "ref"):
+            return [known] if field.many else known
     return _PARSERS[field.kind](field, value, entities)
 
 
