@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
 import msgspec
 
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
-_PLAIN = msgspec.json.Encoder()
 DIGEST_MODULUS = 1 << 256
 
 
@@ -53,19 +51,6 @@ def split_of(event_id: str, policy: dict[str, int]) -> str:
     position = int.from_bytes(hashlib.sha256(event_id.encode()).digest()[:8]) * total >> 64
     ends = accumulate(policy.values())
     return next(split for split, end in zip(policy, ends, strict=True) if position < end)
-
-
-def rows_digest(config: str, split: str, rows: Iterable[Sequence[Any]]) -> int:
-    """The digest of some rows of a config, as a number: the sum of each row's SHA-256 modulo 2**256.
-
-    `rows` hold plain values in the order of the schema. The sum is the same for any order and any grouping, so shards
-    can be digested apart and Parquet files without knowing which articles share them (a multiset hash after Clarke et
-    al. 2003; the files' own SHA-256 in the manifest guard against tampering, this sum tells whether two builds hold the
-    same content).
-    """
-    encode, sha256 = _PLAIN.encode, hashlib.sha256
-    digests = [sha256(encode((config, split, row))).digest() for row in rows]
-    return sum(map(int.from_bytes, digests)) % DIGEST_MODULUS
 
 
 def natural_order(name: str) -> tuple[int, int, str]:

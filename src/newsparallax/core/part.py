@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from .agreement import compare_article, count_article
 from .article import Conversion, RawTask, convert_article
-from .columns import Row, table_makers
 from .context import Context
-from .ids import DIGEST_MODULUS, rows_digest, split_of
+from .digest import table_digest
+from .ids import DIGEST_MODULUS, split_of
 from .problems import Problem
-from .rows import Pretokenizer, article_rows, may_be_passed_on
-from .schema import ARTICLES
+from .rows import Pretokenizer, Rows, may_be_passed_on
 from .tally import Tally
 
 
@@ -34,36 +34,41 @@ def convert_part(
     pretokenize: Pretokenizer,
 ) -> Part:
     """Convert articles, given as (id, tasks) in order; the same for one process, many, or many machines."""
-    rows: dict[tuple[str, str], list[Row]] = {}
     problems: list[Problem] = []
     tally = Tally()
+    by_split: dict[str, list[Conversion]] = {}
     for article_id, tasks in articles:
         found = convert_article(context, article_id, tasks, read_text)
         problems += found.problems
         _count(context, tally, found)
-        if not found.exists:
-            continue
-        split = split_of(context.split_as.get(found.event_id, found.event_id), context.corpus.splits)
-        made, shown = article_rows(context, found, pretokenize)
-        count_article(tally.agreement, context, found, compare_article(context, found, gold=False))
-        tally.tokens.update(shown)
-        tally.events.add(found.event_id)
-        for config, added in made.items():
-            rows.setdefault((config, split), []).extend(added)
-            tally.rows[config, split] += len(added)
-            if added:
-                tally.digest = (tally.digest + rows_digest(config, split, added)) % DIGEST_MODULUS
-    return Part(_tables(context, rows), problems, tally)
+        if found.exists:
+            count_article(tally.agreement, context, found, compare_article(context, found, gold=False))
+            tally.events.add(found.event_id)
+            split = split_of(context.split_as.get(found.event_id, found.event_id), context.corpus.splits)
+            by_split.setdefault(split, []).append(found)
+    return Part(_tables(context, by_split, pretokenize, tally), problems, tally)
 
 
-def _tables(context: Context, rows: dict[tuple[str, str], list[Row]]) -> dict[tuple[str, str], pa.Table]:
-    """The tables of all rows; the spans nested in `articles` are those of the layers, in the same order."""
-    makers = table_makers(context.codebook)
+def _tables(
+    context: Context, by_split: dict[str, list[Conversion]], pretokenize: Pretokenizer, tally: Tally
+) -> dict[tuple[str, str], pa.Table]:
+    """The tables of all rows: one of each config is made, in which those of a split lie together."""
+    rows = Rows(context, pretokenize)
+    ends: dict[str, list[int]] = {config: [0] for config in rows.sizes()}
+    for articles in by_split.values():
+        for found in articles:
+            rows.add(found)
+        for config, size in rows.sizes().items():
+            ends[config].append(size)
+    tally.tokens.update(rows.tokens)
+    tally.labels.update(rows.labels())
     tables: dict[tuple[str, str], pa.Table] = {}
-    for config, split in sorted(rows, key=lambda key: key[0] == ARTICLES):  # last of all
-        layers = context.codebook.layers if config == ARTICLES else ()
-        nested = {layer: tables[layer, split] for layer in layers}
-        tables[config, split] = makers[config].make(rows[config, split], nested)
+    for config, table in rows.tables().items():
+        splits = [(split, end - begin) for split, (begin, end) in zip(by_split, pairwise(ends[config]), strict=True)]
+        tally.digest = (tally.digest + table_digest(config, splits, table)) % DIGEST_MODULUS
+        for (split, size), begin in zip(splits, ends[config], strict=False):
+            tables[config, split] = table.slice(begin, size)
+            tally.rows[config, split] += size
     return tables
 
 
@@ -89,6 +94,3 @@ def _count(context: Context, tally: Tally, found: Conversion) -> None:
         tally.gold[f"by_{found.gold.kind}"] += 1
         if found.gold.adjudicated and found.gold.kind == "human":
             tally.gold["adjudicated_by_human"] += 1
-        for span in found.gold.spans:
-            for label in span.labels:
-                tally.labels[span.layer, label] += 1

@@ -9,9 +9,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..core.columns import plain_rows
+from ..core.digest import table_digest, whole_articles
 from ..core.errors import NewsParallaxError
-from ..core.ids import DIGEST_MODULUS, rows_digest
+from ..core.ids import DIGEST_MODULUS
 from ..core.manifest import content_digest
 from ..core.schema import STANDOFF
 
@@ -22,7 +22,7 @@ def digest_of(folder: Path) -> str:
     """The content digest of the dataset in `folder`, as its manifest states it if the files are what was built.
 
     Read are the rows of every `<config>/<split>-*.parquet`, a batch at a time, and the features in the files' own
-    metadata; how rows are ordered and divided among files and row groups does not matter. Raises NewsParallaxError
+    metadata; how articles are ordered and divided among files does not matter. Raises NewsParallaxError
     naming the file when one cannot be read or states no features, or when there is none.
     """
     shapes: dict[str, Any] = {}
@@ -37,8 +37,8 @@ def digest_of(folder: Path) -> str:
                 features = features_of(file.schema_arrow, name)
                 if shapes.setdefault(config, features) != features:
                     raise NewsParallaxError(f"other features than in the other files of {config}", file=name)
-                for batch in file.iter_batches(BATCH):
-                    total += rows_digest(config, split, plain_rows(batch))
+                for table in whole_articles(file.iter_batches(BATCH)):
+                    total += table_digest(config, [(split, table.num_rows)], table)
         except pa.ArrowInvalid as error:
             raise NewsParallaxError(f"is not a Parquet file: {error}", file=name) from None
     if not shapes:

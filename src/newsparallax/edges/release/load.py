@@ -8,9 +8,9 @@ from typing import Any
 
 from ...core import schema
 from ...core.codebook import Codebook
-from ...core.columns import plain_rows
+from ...core.digest import table_digest, whole_articles
 from ...core.errors import NewsParallaxError
-from ...core.ids import DIGEST_MODULUS, rows_digest
+from ...core.ids import DIGEST_MODULUS
 from ...core.manifest import content_digest
 from ..disk import refusal
 from .hub import HubError, no_room
@@ -54,7 +54,7 @@ def loaded_digest(
 
 def _digest(config: str, split: str, found: Any) -> int:
     batches = found.with_format("arrow").iter(BATCH)
-    return sum(rows_digest(config, split, plain_rows(batch)) for batch in batches)
+    return sum(table_digest(config, [(split, table.num_rows)], table) for table in whole_articles(batches))
 
 
 def _unloadable(config: str, error: BaseException) -> HubError:
