@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
 import pickle
 import signal
+import time
 
 import pyarrow as pa
 import pytest
 
 from generate_corpus import make_tasks, write_corpus
-from newsparallax.core import exports
+from newsparallax.core import exports, schema
 from newsparallax.core.errors import ExportError, NewsParallaxError
 from newsparallax.core.index import index_tasks
 from newsparallax.core.slices import Slices
 from newsparallax.edges import engine, parquet
 from newsparallax.edges.engine import convert_corpus
 from newsparallax.edges.folder import open_corpus
+from newsparallax.edges.handover import hand_over, take_over
 from newsparallax.edges.parquet import ConfigWriter
 
 ARTICLES = 300  # three parts
@@ -44,17 +47,58 @@ def test_tasks_are_sent_by_their_places_or_whole(large, corpus, monkeypatch):
     assert isinstance(folder.exports.tasks(0), Slices) == (large == 1000)
 
 
-def die(batch):
+def die(batch, path):
+    path.write_bytes(b"half an answer")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_worker_that_is_killed_is_told_in_one_line(corpus, monkeypatch):
-    """Not killed from outside: half an answer, from a worker that is killed while it sends, is waited for for ever."""
+def test_a_worker_that_dies_is_told_in_one_line(corpus, monkeypatch):
     monkeypatch.setattr(engine, "_convert", die)
     with pytest.raises(NewsParallaxError, match="a worker process ended without an answer") as told:
         list(convert_corpus(open_corpus(corpus), 2))
     assert told.value.hint == "if memory ran out, take fewer --workers"
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("after", [0.0, 0.01, 0.05])
+def test_a_worker_that_is_killed_from_outside_is_told(after, tmp_path, corpus, monkeypatch):
+    """Also in the middle of an answer: through a pipe, its other half would be waited for for ever."""
+    monkeypatch.setattr(engine, "PART_ARTICLES", 5)
+
+    def kill(done, total):
+        if done == 5:
+            time.sleep(after)
+            multiprocessing.active_children()[0].kill()
+
+    with pytest.raises(NewsParallaxError, match="a worker process ended without an answer"):
+        list(convert_corpus(open_corpus(corpus), 2, kill, tmp_path))
+    assert not multiprocessing.active_children()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_under_a_worker_is_told(tmp_path, corpus, monkeypatch):
+    """The build names the place; here it is the error as it comes from the other process."""
+    monkeypatch.setattr(engine, "_convert", full)
+    with pytest.raises(OSError, match="No space left"):
+        list(convert_corpus(open_corpus(corpus), 2, None, tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def full(batch, path):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_part_is_handed_over_whole(corpus, tmp_path):
+    folder = open_corpus(corpus)
+    shapes = {name: schema.arrow_schema(struct) for name, struct in schema.configs(folder.context.codebook).items()}
+    for number, part in enumerate(convert_corpus(folder)):
+        path = tmp_path / str(number)
+        hand_over(part, path)
+        again = take_over(path, shapes)
+        assert not path.exists()
+        assert list(again.tables) == list(part.tables)
+        assert all(table.equals(part.tables[key], check_metadata=True) for key, table in again.tables.items())
+        assert (again.problems, again.tally) == (part.problems, part.tally)
 
 
 def test_no_process_is_left_by_an_export_that_cannot_be_read(tmp_path, monkeypatch):

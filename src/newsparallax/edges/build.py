@@ -114,9 +114,9 @@ def problems_of(folder: CorpusFolder, workers: int = 1, progress: Progress | Non
 
 
 def _converted(
-    folder: CorpusFolder, tally: Tally, workers: int, progress: Progress | None
+    folder: CorpusFolder, tally: Tally, workers: int, progress: Progress | None, scratch: Path | None = None
 ) -> Iterator[tuple[list[Problem], Part | None]]:
-    return judged_parts(folder, tally, folder.check(), convert_corpus(folder, workers, progress))
+    return judged_parts(folder, tally, folder.check(), convert_corpus(folder, workers, progress, scratch))
 
 
 def judged_parts(
@@ -161,7 +161,7 @@ def _write_rows(
     tally = Tally()
     shown: list[Problem] = []
     with (draft / "problems.jsonl").open("wb") as sink:
-        for problems, part in _converted(folder, tally, workers, progress):
+        for problems, part in _converted(folder, tally, workers, progress, draft.parent):
             sink.writelines(msgspec.json.encode(found) + b"\n" for found in problems)
             shown += [found for found in problems if found.waived is None][: SHOWN - len(shown)]
             for key, table in part.tables.items() if part else ():

@@ -14,9 +14,8 @@ from functools import lru_cache
 from importlib.abc import MetaPathFinder
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
-
-import pyarrow as pa
 
 from ..core import schema
 from ..core.article import RawTask
@@ -25,10 +24,9 @@ from ..core.errors import NewsParallaxError
 from ..core.exports import OPEN, ExportFolder
 from ..core.index import Unit, index_tasks, unit_tasks
 from ..core.part import Part, convert_part
-from ..core.problems import Problem
 from ..core.slices import OpenFile, Slices, Version
-from ..core.tally import Tally
 from .folder import CorpusFolder
+from .handover import hand_over, take_over
 from .pretokenize import pretokenize
 
 PART_ARTICLES = 128  # articles converted at a time; fixed, so that row groups do not depend on the number of workers
@@ -46,27 +44,25 @@ class Place(NamedTuple):
     version: Version
 
 
-class Sent(NamedTuple):
-    """A Part on its way between processes: record batches in Arrow's own form, since pickled columns take long."""
-
-    tables: dict[tuple[str, str], list[pa.Buffer]]
-    problems: list[Problem]
-    tally: Tally
-
-
 Batch = list[tuple[str, list[tuple[str, bytes | Place]]]]  # of articles: id, and file and content of their tasks
 
 
-def convert_corpus(folder: CorpusFolder, workers: int = 1, progress: Progress | None = None) -> Iterator[Part]:
+def convert_corpus(
+    folder: CorpusFolder, workers: int = 1, progress: Progress | None = None, scratch: Path | None = None
+) -> Iterator[Part]:
     """Every part of the corpus in order of article ids; `progress` is told articles done and in all.
 
-    Raises ExportError for an export that cannot be read, before anything is converted.
+    What workers have converted waits in a folder in `scratch` (default: where temporary files are). Raises ExportError
+    for an export that cannot be read, before anything is converted.
     """
-    with fewer_collections(), _started(folder, workers) as pool:
+    with fewer_collections(), TemporaryDirectory(dir=scratch) as waiting, _started(folder, workers) as pool:
         units = index_tasks(folder.context, folder.exports, folder.text_ids)
         groups = [units[at : at + PART_ARTICLES] for at in range(0, len(units), PART_ARTICLES)]
         done = 0
-        parts = _in_order(pool, folder, groups, workers + 1) if pool else (_here(folder, group) for group in groups)
+        if pool:
+            parts = _in_order(pool, folder, groups, workers + 1, Path(waiting))
+        else:
+            parts = (_here(folder, group) for group in groups)
         for group, part in zip(groups, parts, strict=True):
             done += len(group)
             if progress:
@@ -102,16 +98,16 @@ def _size(exports: ExportFolder) -> int:
 
 
 def _in_order(
-    pool: ProcessPoolExecutor, folder: CorpusFolder, groups: Iterable[list[Unit]], ahead: int
+    pool: ProcessPoolExecutor, folder: CorpusFolder, groups: Iterable[list[Unit]], ahead: int, place: Path
 ) -> Iterator[Part]:
     """Convert groups of articles in the pool, a few ahead of the one whose turn it is."""
     shapes = {name: schema.arrow_schema(struct) for name, struct in schema.configs(folder.context.codebook).items()}
-    batches = (_batch(folder.exports, units) for units in groups)
-    waiting = deque(pool.submit(_convert, batch) for batch in islice(batches, ahead))
+    batches = ((_batch(folder.exports, units), place / str(number)) for number, units in enumerate(groups))
+    waiting = deque(pool.submit(_convert, *given) for given in islice(batches, ahead))
     while waiting:
-        sent = waiting.popleft().result()
-        waiting.extend(pool.submit(_convert, batch) for batch in islice(batches, 1))
-        yield Part({key: _table(buffers, shapes[key[0]]) for key, buffers in sent.tables.items()}, *sent[1:])
+        path = waiting.popleft().result()
+        waiting.extend(pool.submit(_convert, *given) for given in islice(batches, 1))
+        yield take_over(path, shapes)
 
 
 def _batch(exports: ExportFolder, units: list[Unit]) -> Batch:
@@ -122,10 +118,6 @@ def _batch(exports: ExportFolder, units: list[Unit]) -> Batch:
         return bytes(tasks[position])
 
     return [(unit.article_id, [(exports.name(file), content(file, at)) for file, at in unit.tasks]) for unit in units]
-
-
-def _table(buffers: list[pa.Buffer], shape: pa.Schema) -> pa.Table:
-    return pa.Table.from_batches([pa.ipc.read_record_batch(buffer, shape) for buffer in buffers], shape)
 
 
 @contextmanager
@@ -170,13 +162,12 @@ def _open_already() -> None:
     """Nothing: a pool starts a process when there is something to do."""
 
 
-def _convert(batch: Batch) -> Sent:
+def _convert(batch: Batch, path: Path) -> Path:
     if _worker is None:
         raise RuntimeError("the worker process was not opened")
     articles = [(key, [RawTask(file, _content(given)) for file, given in tasks]) for key, tasks in batch]
-    part = convert_part(_worker.context, articles, _worker.read_text, pretokenize)
-    tables = {key: [rows.serialize() for rows in table.to_batches()] for key, table in part.tables.items()}
-    return Sent(tables, part.problems, part.tally)
+    hand_over(convert_part(_worker.context, articles, _worker.read_text, pretokenize), path)
+    return path
 
 
 def _content(given: bytes | Place) -> bytes:
