@@ -73,7 +73,7 @@ class ConfigWriter:
         if self.waiting >= ROW_GROUP_BYTES:
             self.flush()
         elif len(self._waiting) >= APART:
-            self._waiting = [self._together()]
+            self._waiting = [pa.concat_tables(self._waiting).combine_chunks()]
 
     def close(self) -> None:
         """Write what waits; a split without rows still gets its file, with the schema."""
@@ -83,7 +83,7 @@ class ConfigWriter:
 
     def flush(self) -> None:
         """Write what waits as a row group, and give its memory back."""
-        table = self._together()
+        table = pa.concat_tables(self._waiting) if self._waiting else self.schema.empty_table()
         self._waiting, self.waiting = [], 0
         writer = self._writer or self._open()
         if table.num_rows:  # a row group without rows is one that `datasets` cannot read
@@ -92,9 +92,6 @@ class ConfigWriter:
             self._finish()
         del table
         pa.default_memory_pool().release_unused()
-
-    def _together(self) -> pa.Table:
-        return pa.concat_tables(self._waiting).combine_chunks() if self._waiting else self.schema.empty_table()
 
     def _open(self) -> pq.ParquetWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
