@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROW_GROUP_BYTES = 4 << 20  # of Arrow data; far below the hub viewer's limit of 300 MB a scan
-WAITING_BYTES = 16 << 20  # of Arrow data that wait in all files together
+ROW_GROUP_BYTES = 16 << 20  # of Arrow data; far below the hub viewer's limit of 300 MB a scan
+WAITING_BYTES = 32 << 20  # of Arrow data that wait in all files together
 FILE_BYTES = 64 << 20  # what a file says of its row groups stays in memory until it is closed
 APART = 16  # tables that wait as they came: with their hundred columns they take far more memory than their few rows
 WORDS = {"text", "quote"}
