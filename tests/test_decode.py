@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsparallax.core import decode
@@ -115,14 +115,23 @@ def test_data_found_at_the_end_of_a_task_are_its_data(tries: int) -> None:
 
     @settings(max_examples=tries, deadline=None)
     @given(TASK | DATA_LAST, SPELLINGS)
+    @example(
+        Pairs([("id", False), ("data", Pairs([("id", [None]), ("id", [])]))]),
+        {"colon": ":", "ascii": False, "escaped": None},
+    )
     def same(task: Pairs, how: dict[str, Any]) -> None:
         raw = memoryview(spelled(task, how).encode())
         data = _data_at_end(raw)
-        assert data in ({}, _head(raw).data)
+        assert data == {} or names(data) == names(_head(raw).data or {})
         found[bool(data)] += 1
 
     same()
     assert min(found.values()) > tries / 20
+
+
+def names(data: dict[str, Any]) -> dict[str, Any]:
+    """What may name an article. Of lists under one key, a task that is decoded the slow way has all values."""
+    return {key: value for key, value in data.items() if isinstance(value, str | int)}
 
 
 def fast(content: bytes) -> bool:
