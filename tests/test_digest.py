@@ -7,7 +7,7 @@ from itertools import pairwise
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsparallax.core.digest import table_digest, whole_articles
@@ -29,6 +29,9 @@ SCHEMA = pa.schema(
 )
 words = st.text(st.sampled_from("ab é👩"), max_size=3)
 numbers = st.integers(-(2**63), 2**63 - 1)
+
+
+BARE = {name: None for name in SCHEMA.names if name != "article_id"}
 
 
 def optional(values):
@@ -127,14 +130,12 @@ def test_splits_are_digested_apart(several, data):
     assert digest(whole, "votes") != digest(whole, "articles")
 
 
+@example([[BARE | {"share": 0.0}]], [[BARE | {"share": -0.0}]])
 @given(articles, articles)
 def test_other_rows_have_another_digest(one, other):
     tables = table_of(one), table_of(other)
-    same = tables[0].to_pylist() == tables[1].to_pylist() and repr(one) == repr(other)  # -0.0 is not 0.0
+    same = repr(tables[0].to_pylist()) == repr(tables[1].to_pylist())  # as text, since -0.0 is not 0.0
     assert (digest(tables[0]) == digest(tables[1])) == same
-
-
-BARE = {name: None for name in SCHEMA.names if name != "article_id"}
 
 
 @pytest.mark.parametrize(

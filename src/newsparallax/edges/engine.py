@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import lru_cache
 from importlib.abc import MetaPathFinder
 from itertools import islice
@@ -55,12 +55,13 @@ def convert_corpus(
     What workers have converted waits in a folder in `scratch` (default: where temporary files are). Raises ExportError
     for an export that cannot be read, before anything is converted.
     """
-    with fewer_collections(), TemporaryDirectory(dir=scratch) as waiting, _started(folder, workers) as pool:
+    waiting = TemporaryDirectory(dir=scratch) if workers > 1 else nullcontext("")
+    with fewer_collections(), waiting as place, _started(folder, workers) as pool:
         units = index_tasks(folder.context, folder.exports, folder.text_ids)
         groups = [units[at : at + PART_ARTICLES] for at in range(0, len(units), PART_ARTICLES)]
         done = 0
         if pool:
-            parts = _in_order(pool, folder, groups, workers + 1, Path(waiting))
+            parts = _in_order(pool, folder, groups, workers + 1, Path(place))
         else:
             parts = (_here(folder, group) for group in groups)
         for group, part in zip(groups, parts, strict=True):
