@@ -15,7 +15,7 @@ import pyarrow as pa
 from .codebook import Codebook
 from .schema import arrow_schema, configs
 
-Row = tuple[Any, ...]  # the values of a row in the order of the schema; so do records inside of them
+Row = tuple[Any, ...]  # the values of a row in the order of the schema; records inside of them are tuples too
 
 
 class TableMaker:
