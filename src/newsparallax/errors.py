@@ -1,10 +1,10 @@
-"""Exceptions are for runs that cannot go on; what is wrong with a single item is a Problem (`problems.py`).
+"""Exceptions that stop a run. A defect of a single item is a Problem instead (`problems.py`).
 
-NewsParallaxError                 one root; every script prints it as one message and exits with 2
+NewsParallaxError                 the root class; every script prints it as one message and exits with 2
 ├── UsageError                    the command was called in a way that cannot work
 ├── CorpusError                   a file of the corpus folder (codebook, registries, seeds) cannot be used
 └── ExportError                   an export file cannot be read as Label Studio JSON
-    (has a `code`, so that a run that must go on can report it as a Problem)
+    (has a `code`, so that a run that must continue can report it as a Problem)
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 
 class NewsParallaxError(Exception):
-    """A run cannot go on.
+    """Base class of the errors that stop a run.
 
-    `file` and `place` say where, `message` says what was found and expected, `hint` says what to do.
+    `file` and `place` give the location, `message` says what was found and expected, and `hint` says what to do.
     """
 
     def __init__(self, message: str, *, file: str | None = None, place: str | None = None, hint: str | None = None):
@@ -28,7 +28,7 @@ class NewsParallaxError(Exception):
         return f"{text}\n  {self.hint}" if self.hint else text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """An error of a worker arrives whole: by itself, an exception is made again from its text alone."""
+        """Keep all fields when an error is pickled in a worker. By default, only the text of an exception survives."""
         return _made_again, (type(self), str(self), vars(self))
 
 

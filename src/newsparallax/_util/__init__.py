@@ -1,0 +1,36 @@
+"""General helpers that do not depend on the corpus.
+
+`files` has atomic writes, digests and locks, `retry` repeats requests, `markdown` makes tables,
+`environment` sets environment variables and checks for optional packages, and `processes` starts worker processes.
+"""
+
+from .environment import require, variables
+from .files import alone, causes, file_digest, hold, hold_for_child, is_inside, refusal, replacing, write_whole
+from .markdown import parted, table
+from .processes import WorkerPool
+from .retry import ATTEMPTS, TRANSIENT, Say, ServerError, again, requested_wait, to_stderr, waiting
+
+__all__ = [
+    "ATTEMPTS",
+    "TRANSIENT",
+    "Say",
+    "ServerError",
+    "WorkerPool",
+    "again",
+    "alone",
+    "causes",
+    "file_digest",
+    "hold",
+    "hold_for_child",
+    "is_inside",
+    "parted",
+    "refusal",
+    "replacing",
+    "requested_wait",
+    "require",
+    "table",
+    "to_stderr",
+    "variables",
+    "waiting",
+    "write_whole",
+]

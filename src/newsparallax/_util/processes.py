@@ -1,0 +1,62 @@
+"""Worker processes and Ctrl-C: the process that started the workers handles it, ends them and reports the state."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
+
+
+@contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Defer Ctrl-C until the block ends.
+
+    The handler is replaced, since blocking the signal is not enough: another thread may receive it, and Python then
+    interrupts the main thread. Other threads than the main thread are never interrupted.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+class _Deaf(SpawnProcess):
+    """A process that does not receive Ctrl-C, which would make it print a traceback or die while it holds a lock."""
+
+    def start(self) -> None:
+        """Start the process with the signal blocked; the new process inherits that."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Spawn(SpawnContext):
+    """Starts new processes, not copies of this one."""
+
+    Process = _Deaf
+
+
+class WorkerPool(ProcessPoolExecutor):
+    """A pool of processes that do not receive Ctrl-C; one that comes while the pool starts waits until it has."""
+
+    def __init__(self, workers: int, **options: Any) -> None:
+        super().__init__(workers, mp_context=_Spawn(), **options)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Submit a call, as every executor does."""
+        with interrupts_deferred():
+            return super().submit(fn, *args, **kwargs)
