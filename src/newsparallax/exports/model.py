@@ -1,9 +1,8 @@
-"""A task as Label Studio writes it, as types.
+"""Types of a Label Studio task, with every field that Label Studio is known to write, in the same order.
 
-They name every field that it is known to write, read here or not, in its order: what is decoded into them and encoded
-again has lost a key only if the key was there twice or is unknown (decode.py). A field that nothing reads is UNSET
-where it is absent, so that a null is kept, and must decide about nothing: compared is `as_read`. Of fields that are
-read a null is not told from absence, unless they are often null.
+The types also name the fields that this package does not use. So decoding and encoding a task loses a key only if the
+key is a duplicate or unknown (decode.py). A missing field that is not used is UNSET, so that a null is kept; such
+fields are not compared (`as_read`). For used fields, null and missing are the same, unless the field is often null.
 """
 
 from __future__ import annotations
@@ -15,26 +14,26 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 
-class Known(msgspec.Struct, omit_defaults=True, gc=False):  # JSON has no cycles for the collector to look for
-    """An object with fields that are known; encoding leaves out those that were absent."""
+class Known(msgspec.Struct, omit_defaults=True, gc=False):  # JSON values have no reference cycles
+    """Base class of objects with known fields. Encoding leaves out fields that were missing."""
 
 
 class GlobalOffsets(Known):
-    """Offsets into the rendered text of a HyperText region, code points."""
+    """Offsets of a HyperText region in the rendered text."""
 
     start: int | float | str | None = None
     end: int | float | str | None = None
 
 
 class RegionValue(Known):
-    """`value` of a result item, with the keys that some control of ours reads; the others are of kinds not taken."""
+    """The `value` of a result item, with the keys of the supported controls; other controls are not converted."""
 
     start: int | float | str | None = None
     end: int | float | str | None = None
     text: str | list[str] | None = None
     labels: list[str] | None = None
     hypertextlabels: list[str] | None = None
-    choices: list[str] | None = None
+    choices: list[str | list[str]] | None = None  # nested choices are lists
     taxonomy: list[list[str]] | None = None
     rating: int | float | None = None
     number: int | float | None = None
@@ -44,7 +43,7 @@ class RegionValue(Known):
 
 
 class Item(Known):
-    """A result item. Relations have `from_id` and `to_id` in the place of `id` and `value`."""
+    """A result item. Relations have `from_id` and `to_id` instead of `id` and `value`."""
 
     id: str | int | None = None
     from_name: str | None = None
@@ -65,7 +64,7 @@ class Item(Known):
 
 
 class Completer(Known):
-    """Who completed an annotation, in its long form; nothing personal is read."""
+    """The annotator who completed an annotation, in the long form. Names are not used."""
 
     id: int | str | None = None
     email: str | None = None
@@ -73,8 +72,13 @@ class Completer(Known):
     last_name: Any = UNSET
 
 
+def address_of(who: Any) -> str:
+    """Return the e-mail address of an annotator in the long form, in lower case, or "" if there is none."""
+    return (who.email or "").strip().casefold() if isinstance(who, Completer) else ""
+
+
 class Annotation(Known):
-    """An annotation as it stands; `result` holds items, in some exports lists of them."""
+    """An annotation in an export; `result` has items, or in some exports lists of items."""
 
     id: int | str | None = None
     completed_by: int | str | Completer | list[Any] | UnsetType | None = UNSET
@@ -102,7 +106,7 @@ class Annotation(Known):
 
 
 class Task(Known):
-    """A task as it stands; old exports say `completions` for annotations."""
+    """A task in an export; old exports have `completions` instead of `annotations`."""
 
     id: int | str | None = None
     annotations: list[Annotation] | None = None
@@ -128,10 +132,13 @@ class Task(Known):
     completions: list[Annotation] | None = None
 
 
-def as_read(value: Any) -> Any:
-    """A value with tuples of what is read in the place of records of an item or of a person, to compare or to show."""
+def as_read(value: Any, without: tuple[str, ...] = ()) -> Any:
+    """Return a value in which tuples of the used fields replace the records, for comparison or display.
+
+    `without` names fields of the outermost record to leave out.
+    """
     if isinstance(value, Known):
-        return tuple(as_read(getattr(value, name)) for name in _read_fields(type(value)))
+        return tuple(as_read(getattr(value, name)) for name in _read_fields(type(value)) if name not in without)
     return [as_read(part) for part in value] if isinstance(value, list) else value
 
 
