@@ -1,13 +1,15 @@
-"""What conversion needs to know, looked up fast: the codebook turned around, the registries as sets.
+"""Lookup tables for conversion: codebook and registries, indexed by the names in exports.
 
-Small and picklable: it is what travels to workers.
+`CorpusSpec` is small and picklable, because workers receive it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from ..exports import Completer, SharedNumbers, address_of
 from .codebook import (
     Attribute,
     Codebook,
@@ -19,8 +21,10 @@ from .codebook import (
     relation_label,
     spellings,
 )
-from .registry import Annotator, AnnotatorKind, Article, Corpus, Entity
-from .task import Completer
+from .registries import Annotator, AnnotatorKind, Article, Corpus, Entity
+from .seeds import SeedIndex
+
+Signed = int | str | Completer | list[Any] | None  # `completed_by` or `updated_by` of an annotation
 
 LABEL_TYPES = ("labels", "hypertextlabels")
 VALUE_TYPES = ("choices", "textarea", "taxonomy", "rating", "number")
@@ -28,19 +32,24 @@ VALUE_TYPES = ("choices", "textarea", "taxonomy", "rating", "number")
 
 @dataclass(frozen=True)
 class Annotated:
-    """Who made an annotation: the pseudonym, whether a human or a model, and whether the registry knows them."""
+    """The annotator of an annotation: pseudonym, kind (human or model), and whether the registry has the annotator.
+
+    `person` is the same for all annotations of one person, and None where the person is unknown.
+    """
 
     name: str
     kind: AnnotatorKind
     known: bool
+    person: str | None
 
 
 @dataclass(frozen=True)
-class Context:
+class CorpusSpec:
     """A corpus without its texts and annotations.
 
-    `split_as` maps the id of an event to that of the event whose split it takes, for near-duplicates; others have
-    their own.
+    `split_as` maps the id of an event to the id of the event whose split it takes, because of near-duplicates. Events
+    that are not in `split_as` have their own split. `shared` are the user numbers that several people share; only all
+    exports together show them.
     """
 
     corpus: Corpus
@@ -49,6 +58,17 @@ class Context:
     annotators: dict[str, Annotator]
     articles: dict[str, Article] = field(default_factory=dict)
     split_as: dict[str, str] = field(default_factory=dict)
+    shared: SharedNumbers = field(default_factory=SharedNumbers)
+
+    @cached_property
+    def seed_index(self) -> SeedIndex:
+        """The index that finds the seed most similar to a text."""
+        return SeedIndex(self.articles)
+
+    @cached_property
+    def public_addresses(self) -> frozenset[str]:
+        """The e-mail addresses that are already public, case-folded."""
+        return frozenset(address.casefold() for address in self.corpus.release.public_addresses)
 
     @property
     def from_tasks(self) -> bool:
@@ -56,8 +76,13 @@ class Context:
         return self.corpus.articles.from_tasks
 
     @cached_property
+    def later_texts(self) -> tuple[str, ...]:
+        """The names of the texts after the first, which have separate article ids; empty unless tasks give articles."""
+        return tuple(self.codebook.texts)[1:] if self.from_tasks else ()
+
+    @cached_property
     def layer_of_control(self) -> dict[str, str]:
-        """Name of a span control in exports -> layer."""
+        """Map from the name of a span control in exports to the layer."""
         return {
             control: name
             for name, layer in self.codebook.layers.items()
@@ -66,27 +91,17 @@ class Context:
 
     @cached_property
     def attributes_of_control(self) -> dict[str, dict[str, list[tuple[str, Attribute]]]]:
-        """Name of a per-region control in exports -> layer -> its (name, attribute); controls may be shared."""
-        found: dict[str, dict[str, list[tuple[str, Attribute]]]] = {}
+        """Map from per-region control in exports to layer to its (name, attribute) pairs. Controls may be shared."""
+        controls: dict[str, dict[str, list[tuple[str, Attribute]]]] = {}
         for layer_name, layer in self.codebook.layers.items():
             for name, attribute in layer.attributes.items():
                 for control in (*attribute.former_controls, attribute_control(layer_name, name, attribute)):
-                    found.setdefault(control, {}).setdefault(layer_name, []).append((name, attribute))
-        return found
-
-    @cached_property
-    def only_attribute(self) -> dict[tuple[str | None, str], tuple[str, Attribute]]:
-        """(Name of a per-region control, layer) -> the one (name, attribute) that it gives there, and no article."""
-        return {
-            (control, layer): found[0]
-            for control, layers in self.attributes_of_control.items()
-            for layer, found in layers.items()
-            if len(found) == 1 and control not in self.shared_controls
-        }
+                    controls.setdefault(control, {}).setdefault(layer_name, []).append((name, attribute))
+        return controls
 
     @cached_property
     def document_of_control(self) -> dict[str, tuple[str, DocumentLayer]]:
-        """Name of a control about the whole article in exports -> (document layer's name, document layer)."""
+        """Map from the name of an article-level control in exports to (name, document layer)."""
         return {
             control: (name, document)
             for name, document in self.codebook.document.items()
@@ -95,32 +110,32 @@ class Context:
 
     @cached_property
     def value_controls(self) -> frozenset[str]:
-        """Names of all controls that give values, to regions or to articles."""
+        """The names of all controls that give values to regions or to articles."""
         return frozenset(self.attributes_of_control.keys() | self.document_of_control.keys())
 
     @cached_property
     def shared_controls(self) -> frozenset[str]:
-        """Names of the controls that give values to both regions and articles."""
+        """The names of the controls that give values to both regions and articles."""
         return frozenset(self.attributes_of_control.keys() & self.document_of_control.keys())
 
     @cached_property
     def layer_texts(self) -> dict[str, str | None]:
-        """Layer -> the text that its spans are about, None if the layer leaves it open."""
+        """Map from layer to the text of its spans, or None if the layer does not determine the text."""
         return {name: self.layer_text(layer) for name, layer in self.codebook.layers.items()}
 
     @cached_property
     def label_spellings(self) -> dict[str, dict[str, str]]:
-        """Layer -> spelling in exports -> label."""
+        """Map from layer to spelling in exports to label."""
         return {name: spellings(layer.labels) for name, layer in self.codebook.layers.items()}
 
     @cached_property
     def single_labels(self) -> dict[str, dict[str, tuple[str]]]:
-        """Layer -> spelling in exports -> the label as the only one of a span."""
+        """Map from layer to spelling in exports to the tuple of this single label."""
         return {name: {key: (label,) for key, label in known.items()} for name, known in self.label_spellings.items()}
 
     @cached_property
     def relation_names(self) -> dict[str, dict[str | None, str]]:
-        """Layer -> label of an arrow in exports (None: without label) -> relation."""
+        """Map from layer to relation label in exports (None: without label) to relation."""
         names: dict[str, dict[str | None, str]] = {}
         for layer_name, layer in self.codebook.layers.items():
             names[layer_name] = {relation_label(name, relation): name for name, relation in layer.relations.items()}
@@ -130,25 +145,48 @@ class Context:
         return names
 
     @cached_property
-    def _annotator_of_id(self) -> dict[str, str]:
-        names = {str(number): name for name, annotator in self.annotators.items() for number in annotator.ids}
-        return names | {name: name for name in self.annotators}
+    def _annotator_of_id(self) -> dict[str, Annotated]:
+        known = {name: Annotated(name, annotator.kind, True, name) for name, annotator in self.annotators.items()}
+        return {str(number): known[name] for name, entry in self.annotators.items() for number in entry.ids} | known
 
     @cached_property
     def _anonymous(self) -> str | None:
         return next((name for name, annotator in self.annotators.items() if annotator.anonymous), None)
 
     def layer_text(self, layer: Layer) -> str | None:
-        """The text that a layer's spans are about, None if the layer leaves it open."""
+        """Return the text of a layer's spans, or None if the layer does not determine the text."""
         return layer.text or (self.codebook.main_text if len(self.codebook.texts) == 1 else None)
 
-    def annotator(self, completed_by: int | str | Completer | list[object] | None) -> Annotated:
-        """Who is meant by `completed_by` in any of its forms; e-mail addresses are never used as names."""
-        given = completed_by.id if isinstance(completed_by, Completer) else completed_by
+    def document_place(self, control: str, to_name: str | None) -> tuple[str | None, str]:
+        """Return the (text, document layer) of an item of an article-level control; KeyError for other controls."""
+        name, layer = self.document_of_control[control]
+        return layer.text or (to_name if to_name in self.codebook.texts else self.codebook.main_text), name
+
+    def pseudonym(self, number: str) -> str | None:
+        """Return the annotator in annotators.toml with this number or name, or None."""
+        known = self._annotator_of_id.get(number)
+        return known.name if known else None
+
+    def is_shared(self, completed_by: Signed) -> bool:
+        """Whether several people share the number in `completed_by`."""
+        return bool(self.shared.addresses) and str(_number(completed_by)) in self.shared.addresses
+
+    def annotator(self, completed_by: Signed, file: str) -> Annotated:
+        """Return the annotator for `completed_by` (any form) in a file. E-mail addresses are never used as names."""
+        number = _number(completed_by)
         if completed_by is None and self._anonymous:
-            return Annotated(self._anonymous, self.annotators[self._anonymous].kind, True)
-        if isinstance(given, int | str) and str(given) in self._annotator_of_id:
-            name = self._annotator_of_id[str(given)]
-            return Annotated(name, self.annotators[name].kind, True)
-        name = f"user-{given}" if isinstance(given, int) or (isinstance(given, str) and given.isdigit()) else "unknown"
-        return Annotated(name, "unknown", False)
+            return Annotated(self._anonymous, self.annotators[self._anonymous].kind, True, None)
+        if self.is_shared(completed_by):
+            person, certain = self.shared.meant(str(number), address_of(completed_by), file)
+            if person or not certain:
+                return Annotated(person or f"user-{number}", "unknown", False, person)
+        known = self._annotator_of_id.get(str(number)) if isinstance(number, int | str) else None
+        if known is not None:
+            return known
+        if isinstance(number, int) or (isinstance(number, str) and number.isdigit()):
+            return Annotated(f"user-{number}", "unknown", False, f"user-{number}")
+        return Annotated("unknown", "unknown", False, None)
+
+
+def _number(completed_by: Signed) -> int | str | list[Any] | None:
+    return completed_by.id if isinstance(completed_by, Completer) else completed_by

@@ -1,7 +1,8 @@
-"""TOML into typed records, with errors that name the key.
+"""Read TOML into typed records, with errors that name the key.
 
-msgspec says `$.layers[...].attributes[...]` where a table's keys are free; a person needs the keys themselves, what is
-there and what was expected. So when a conversion fails, the failing value is looked for again, one level at a time.
+For tables with free keys, an error of msgspec names `$.layers[...].attributes[...]` without the keys. Users need the
+keys, the found value and the expected value. So when a conversion fails, `locate` searches for the failing value, one
+level at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 import msgspec.inspect as mi
 
-from .errors import CorpusError
+from ..errors import CorpusError
 
 T = TypeVar("T")
 LONGEST = 60  # characters of a found value that a message shows
@@ -24,7 +25,7 @@ LONGEST = 60  # characters of a found value that a message shows
 _BARE = re.compile(r"[\w-]+")
 _WORDS = {
     mi.StrType: "text in quotation marks",
-    mi.IntType: "a whole number",
+    mi.IntType: "an integer",
     mi.FloatType: "a number",
     mi.BoolType: "true or false",
     mi.DictType: "a table",
@@ -33,25 +34,25 @@ _WORDS = {
 
 
 def read_toml(path: Path, type_: type[T], *, name: str | None = None) -> T:
-    """Read the TOML file `path` as `type_`; `name` is how messages call the file.
+    """Read the TOML file `path` as `type_`; `name` is the name of the file in messages.
 
-    Raises CorpusError naming the file and the key or line.
+    Raises CorpusError with the file and the key or line.
     """
     return parse_toml(read_bytes(path, name or path.name), type_, name=name or path.name)
 
 
 def read_bytes(path: Path, name: str) -> bytes:
-    """The bytes of a file that must be there."""
+    """Return the bytes of a required file. Raises CorpusError where it is missing or cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise CorpusError("is not there", file=name, hint=f"expected at {path}") from None
+        raise CorpusError("does not exist", file=name, hint=f"expected at {path}") from None
     except OSError as error:
         raise CorpusError(f"cannot be read: {error.strerror}", file=name, hint=f"expected at {path}") from None
 
 
 def parse_toml(data: bytes, type_: type[T], *, name: str) -> T:
-    """Parse TOML bytes as `type_` (a msgspec Struct, or a dict of them)."""
+    """Parse TOML bytes as `type_` (a msgspec Struct, or a dict of Structs). Raises CorpusError for invalid content."""
     try:
         table = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -68,21 +69,21 @@ def parse_toml(data: bytes, type_: type[T], *, name: str) -> T:
 
 
 def _toml_hint(message: str) -> str | None:
-    """What to do about the mistakes that are made most."""
+    """Return a hint for the most common mistakes, or None."""
     if "Invalid initial character for a key part" in message or "after a key" in message:
-        return "keys of other characters than A-Z a-z 0-9 _ - stand in quotation marks, and = before the value"
+        return "put keys with characters other than A-Z a-z 0-9 _ - in quotation marks, and = before the value"
     if message.startswith("Invalid value"):
-        return "text stands in quotation marks"
+        return "put text in quotation marks"
     return None
 
 
 def key_text(key: str) -> str:
-    """A key in a dotted path: as it stands where that is clear, else in quotation marks."""
+    """Return a key for a dotted path, in quotation marks if necessary."""
     return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 
 
 def locate(value: Any, type_: mi.Type, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:
-    """Where in `value` the conversion to `type_` fails, and what was found and expected there."""
+    """Return the path in `value` at which the conversion to `type_` fails, and a message (found and expected)."""
     for key, part, part_type in _parts(value, type_):
         if _fails(part, part_type):
             return locate(part, part_type, (*path, key))
@@ -92,15 +93,20 @@ def locate(value: Any, type_: mi.Type, path: tuple[str, ...] = ()) -> tuple[tupl
     return path, f"expected {_expected(type_)}, found {_found(value)}{_unquoted(value, type_)}"
 
 
+def bare(type_: mi.Type) -> mi.Type:
+    """Return the type of a field without its description."""
+    return type_.type if isinstance(type_, mi.Metadata) else type_
+
+
 def _members(type_: mi.Type) -> tuple[mi.Type, ...]:
     return type_.types if isinstance(type_, mi.UnionType) else (type_,)
 
 
 def _parts(value: Any, type_: mi.Type) -> list[tuple[str, Any, mi.Type]]:
-    """Keys of a table or numbers of a list, with what stands there and what it should be."""
+    """Return the parts of a table or list as (key or position from 1, value, expected type)."""
     for member in _members(type_):
         if isinstance(member, mi.StructType) and isinstance(value, dict):
-            fields = {field.encode_name: field.type for field in member.fields}
+            fields = {field.encode_name: bare(field.type) for field in member.fields}
             return [(key, part, fields[key]) for key, part in value.items() if key in fields]
         if isinstance(member, mi.DictType) and isinstance(value, dict):
             return [(key, part, member.value_type) for key, part in value.items()]
@@ -118,7 +124,7 @@ def _fails(value: Any, type_: mi.Type) -> bool:
 
 
 def _as_annotation(type_: mi.Type) -> Any:
-    """The annotation that `msgspec.inspect` made `type_` from."""
+    """Return the type annotation from which `msgspec.inspect` made `type_`."""
     if isinstance(type_, mi.StructType):
         return type_.cls
     if isinstance(type_, mi.DictType):
@@ -137,30 +143,33 @@ def _as_annotation(type_: mi.Type) -> Any:
 
 
 def _wrong_keys(table: dict[str, Any], struct: mi.StructType) -> str:
-    """Which key of a table is unknown or missing; all that are there are right."""
+    """Return a message for the unknown or missing key of a table whose values are valid."""
     known = [field.encode_name for field in struct.fields]
     unknown = next((key for key in table if key not in known), None)
     if unknown is not None:
         close = get_close_matches(unknown, known, 1)
-        guess = f"; is {close[0]} meant?" if close else ""
-        return f"unknown key {key_text(unknown)}, expected keys out of {', '.join(known)}{guess}"
-    missing = next(field for field in struct.fields if field.required and field.encode_name not in table)
-    return f"the key {missing.encode_name} is missing, expected {_expected(missing.type)}"
+        guess = f"; did you mean {close[0]}?" if close else ""
+        return f"unknown key {key_text(unknown)}; expected one of {', '.join(known)}{guess}"
+    missing = [field for field in struct.fields if field.required and field.encode_name not in table]
+    if len(missing) == 1:
+        return f"the key {missing[0].encode_name} is missing; expected {_expected(bare(missing[0].type))}"
+    listed = ", ".join(f"{field.encode_name} ({_expected(bare(field.type))})" for field in missing)
+    return f"keys are missing: {listed}"
 
 
 def _expected(type_: mi.Type) -> str:
-    """A type in words."""
+    """Return a type in words."""
     if isinstance(type_, mi.UnionType):
         return " or ".join(_expected(member) for member in type_.types if not isinstance(member, mi.NoneType))
     if isinstance(type_, mi.LiteralType):
         return f"one of {', '.join(map(str, type_.values))}"
     if isinstance(type_, mi.ListType):
-        return f"a list, each of its entries {_expected(type_.item_type)}"
+        return f"a list (each entry: {_expected(type_.item_type)})"
     return _WORDS.get(type(type_), "another value")
 
 
 def _found(value: Any) -> str:
-    """A value as TOML spells it, shortened."""
+    """Return a value in TOML notation, shortened."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict | list):
@@ -170,7 +179,7 @@ def _found(value: Any) -> str:
 
 
 def _unquoted(value: Any, type_: mi.Type) -> str:
-    """A hint for dates and numbers where text is expected."""
+    """Return a hint for dates and numbers where text is expected, or ""."""
     text = any(isinstance(member, mi.StrType) for member in _members(type_))
     plain = isinstance(value, int | float) or hasattr(value, "isoformat")
     return f' (write "{value}")' if text and plain and not isinstance(value, bool) else ""

@@ -1,10 +1,17 @@
-"""What a codebook or registry must hold beyond its types, as a table of rules that yield (place, message)."""
+"""Validation rules for the codebook and the registries that types cannot express.
+
+The codebook rules are a table of functions that yield (key path, message).
+
+`usable` checks hotkeys of labels and values against Label Studio (version 1.23.2). Label Studio reserves the keys of
+its keymap that act on a page with texts. Its hotkey library reads a longer key name as its first letter.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from ..errors import CorpusError
 from . import schema
 from .codebook import (
     Attribute,
@@ -19,27 +26,28 @@ from .codebook import (
     layer_control,
     relation_label,
 )
-from .errors import CorpusError
-from .hotkeys import usable
-from .registry import Annotator, Corpus
+from .registries import Annotator, Corpus
 from .toml import key_text
 from .versions import VERSION
 
 Found = Iterator[tuple[str, str]]
 
 _NAME = re.compile(r"[^\W\d][\w-]*")
-_SPLIT = re.compile(r"\w+(\.\w+)*")
+_SPLIT = re.compile(r"\w+(\.\w+)*")  # the pattern of `datasets`
+ALL_SPLITS = "all"  # reserved by `datasets` for the union of all splits, in upper or lower case
+FEATURE_KEY = "_type"  # distinguishes a type from a record in the features of `datasets`
+MAX_NAME_BYTES = 100  # bytes; names become parts of file names
 
 
 def validate_codebook(codebook: Codebook, *, file: str = "codebook.toml") -> None:
-    """Raise CorpusError for the first rule that the codebook breaks, naming the key and what was expected."""
+    """Check the codebook. Raises CorpusError for the first broken rule, with the key and the expected value."""
     for rule in CODEBOOK_RULES:
         for place, message in rule(codebook):
             raise CorpusError(message, file=file, place=place)
 
 
 def validate_corpus(corpus: Corpus, *, file: str = "corpus.toml") -> None:
-    """Raise CorpusError for a version, name or split policy that cannot be."""
+    """Check the corpus record. Raises CorpusError where version, name, splits or `near_duplicates` are invalid."""
     if not VERSION.fullmatch(corpus.version):
         message = f"expected MAJOR.MINOR.PATCH such as 0.1.0, found {corpus.version!r}"
         raise CorpusError(message, file=file, place="version")
@@ -48,45 +56,53 @@ def validate_corpus(corpus: Corpus, *, file: str = "corpus.toml") -> None:
     for split, weight in corpus.splits.items():
         place = f"splits.{key_text(split)}"
         if not _SPLIT.fullmatch(split):
-            raise CorpusError(f"a split's name holds letters, digits and _, found {split!r}", file=file, place=place)
+            raise CorpusError(
+                f"expected a split name of letters, digits and _, found {split!r}", file=file, place=place
+            )
+        if split.lower() == ALL_SPLITS:
+            message = f"`datasets` reserves the name {split!r} for all splits together; choose another"
+            raise CorpusError(message, file=file, place=place)
+        if len(split.encode()) > MAX_NAME_BYTES:
+            message = f"expected a name of at most {MAX_NAME_BYTES} bytes, found {len(split.encode())}"
+            raise CorpusError(message, file=file, place=place)
         if weight < 0:
             raise CorpusError(f"expected a share of 0 or more, found {weight}", file=file, place=place)
     if not sum(corpus.splits.values()):
-        found = _listed(f"{split} = {weight}" for split, weight in corpus.splits.items())
-        raise CorpusError(f"expected a split with a share above 0, found {found}", file=file, place="splits")
+        weights = _listed(f"{split} = {weight}" for split, weight in corpus.splits.items())
+        raise CorpusError(f"expected a split with a share above 0, found {weights}", file=file, place="splits")
     if corpus.near_duplicates is not None and not 0.25 <= corpus.near_duplicates <= 1:
         message = f"expected a share from 0.25 to 1, such as 0.3, found {corpus.near_duplicates}"
         raise CorpusError(message, file=file, place="near_duplicates")
 
 
 def validate_annotators(annotators: dict[str, Annotator], *, file: str = "annotators.toml") -> None:
-    """Raise CorpusError where one id means two annotators."""
+    """Check the annotators. Raises CorpusError where one id means two annotators, or two annotators are anonymous."""
     holders = {name: name for name in annotators}
     nobody = None
     for name, annotator in annotators.items():
         for number in map(str, annotator.ids):
             if holders.setdefault(number, name) != name:
-                message = f"{number} already means the annotator {holders[number]}"
+                message = f"the id {number} already belongs to the annotator {holders[number]}"
                 raise CorpusError(message, file=file, place=f"{key_text(name)}.ids")
         if annotator.anonymous and nobody:
-            message = f"annotations that name nobody already mean {nobody}"
+            message = f"annotations without an annotator already belong to {nobody}"
             raise CorpusError(message, file=file, place=f"{key_text(name)}.anonymous")
         nobody = name if annotator.anonymous else nobody
 
 
 def _names(codebook: Codebook) -> Found:
+    """Check names. Layers name configs, folders and columns; attributes, relations and document layers name columns."""
     reserved = schema.reserved_columns()
     for name, layer in codebook.layers.items():
-        if not _NAME.fullmatch(name):
-            message = f"a layer's name begins with a letter and holds letters, digits, _ and -, found {name!r}"
-            yield f"layers.{key_text(name)}", message
+        yield from _name("layer", f"layers.{key_text(name)}", name)
         if name in reserved["config"] | reserved["article"]:
-            yield f"layers.{name}", f"the name {name} is taken by a column or config of every dataset; choose another"
-        for kind, keys in (("attributes", layer.attributes), ("relations", layer.relations)):
+            yield f"layers.{name}", f"every dataset has a column or config {name}; choose another name"
+        for kind, keys in (("attribute", layer.attributes), ("relation", layer.relations)):
             for key in keys:
+                place = f"layers.{key_text(name)}.{kind}s.{key_text(key)}"
+                yield from _name(kind, place, key)
                 if key in reserved["span"]:
-                    message = f"the name {key} is taken by a column of every span; choose another"
-                    yield f"layers.{name}.{kind}.{key}", message
+                    yield place, f"every span config has a column {key}; choose another name"
         for key in layer.relations:
             if key in layer.attributes:
                 yield (
@@ -94,10 +110,25 @@ def _names(codebook: Codebook) -> Found:
                     f"{key} is already an attribute of the layer; choose another name",
                 )
     for key in codebook.document:
+        yield from _name("document layer", f"document.{key_text(key)}", key)
         if key in reserved["article"]:
-            yield f"document.{key}", f"the name {key} is taken by a column of every article; choose another"
+            yield f"document.{key}", f"the config of articles has a column {key}; choose another name"
         if key in codebook.layers:
             yield f"document.{key}", f"{key} is already a layer; choose another name"
+
+
+def _name(what: str, place: str, name: str) -> Found:
+    """Check that a name can be a column, folder and part of a JSON path, and that `datasets` does not reserve it."""
+    if not _NAME.fullmatch(name):
+        article = "an" if what[0] in "aeiou" else "a"
+        message = (
+            f"expected {article} {what} name of letters, digits, _ and - that begins with a letter, found {name!r}"
+        )
+        yield place, message
+    elif name == FEATURE_KEY:
+        yield place, f"`datasets` reserves the name {name}; choose another"
+    elif len(name.encode()) > MAX_NAME_BYTES:
+        yield place, f"expected a name of at most {MAX_NAME_BYTES} bytes, found {len(name.encode())}"
 
 
 def _inventories(codebook: Codebook) -> Found:
@@ -107,7 +138,10 @@ def _inventories(codebook: Codebook) -> Found:
             spelled = [("alias", exported(key, value)), *(("former", spelling) for spelling in value.former)]
             for part, spelling in spelled:
                 if taken.setdefault(spelling, key) != key:
-                    yield f"{place}.{key}.{part}", f"{spelling!r} in exports already means {taken[spelling]}"
+                    yield (
+                        f"{place}.{key}.{part}",
+                        f"the name {spelling!r} in exports already belongs to {taken[spelling]}",
+                    )
     for name, layer in codebook.layers.items():
         if not layer.labels:
             yield f"layers.{name}.labels", "expected at least one label, found none"
@@ -124,17 +158,17 @@ def _inventories(codebook: Codebook) -> Found:
 
 
 def _orders(codebook: Codebook) -> Found:
-    """Only what takes one value of a list has an order, and all of the list is in it."""
+    """Check that only single-valued layers and choices are ordered, and that the order is complete."""
     for name, layer in codebook.layers.items():
         place = f"layers.{name}.ordered"
         if layer.ordered and layer.multiple:
-            yield place, "expected none: a region may carry several labels of the layer"
+            yield place, "expected none: the layer allows several labels for each region"
         elif layer.ordered and sorted(layer.ordered) != sorted(layer.labels):
             yield place, f"expected each of {_listed(layer.labels)} once, found {_listed(layer.ordered)}"
     for place, field in codebook.fields():
         if field.ordered and (field.kind != "choice" or field.many):
-            found = "several values may be chosen" if field.kind == "choice" else f"the kind is {field.kind}"
-            yield f"{place}.ordered", f"expected false: only a choice of one value has an order, and {found}"
+            reason = "it allows several values" if field.kind == "choice" else f"the kind is {field.kind}"
+            yield f"{place}.ordered", f"expected false: only a choice of one value can be ordered, but {reason}"
 
 
 def _texts(codebook: Codebook) -> Found:
@@ -155,15 +189,13 @@ def _conditions(codebook: Codebook) -> Found:
             for part, labels in (("labels", attribute.labels), ("required_for", attribute.required_for)):
                 for label in labels:
                     if label not in layer.labels:
-                        yield f"{place}.{part}", f"expected labels out of {_listed(layer.labels)}, found {label!r}"
+                        yield f"{place}.{part}", f"expected labels from {_listed(layer.labels)}, found {label!r}"
                     elif attribute.labels and label not in attribute.labels:
-                        message = (
-                            f"expected labels out of those in `labels`, {_listed(attribute.labels)}, found {label!r}"
-                        )
+                        message = f"expected labels from `labels` ({_listed(attribute.labels)}), found {label!r}"
                         yield f"{place}.{part}", message
             yield from _when(f"{place}.required_when", attribute.required_when, layer.attributes)
             if attribute.kind == "ref" and attribute.registry != "entities":
-                yield f"{place}.registry", f"expected entities, the one registry, found {attribute.registry!r}"
+                yield f"{place}.registry", f"expected entities, the only registry, found {attribute.registry!r}"
             if attribute.kind != "ref" and attribute.types_match_label:
                 yield (
                     f"{place}.types_match_label",
@@ -182,7 +214,7 @@ def _when(place: str, when: RequiredWhen | None, attributes: dict[str, Attribute
     for value in when.values:
         if value not in attributes[when.attribute].values:
             known = _listed(attributes[when.attribute].values)
-            yield f"{place}.values", f"expected values of {when.attribute} out of {known}, found {value!r}"
+            yield f"{place}.values", f"expected values of {when.attribute} from {known}, found {value!r}"
 
 
 def _relations(codebook: Codebook) -> Found:
@@ -192,32 +224,37 @@ def _relations(codebook: Codebook) -> Found:
             place = f"layers.{name}.relations.{key}"
             if drawn.setdefault(relation_label(key, relation), key) != key:
                 label = relation_label(key, relation)
-                yield f"{place}.alias", f"arrows labelled {label!r} already mean {drawn[label]}"
+                yield f"{place}.alias", f"the relation label {label!r} already belongs to {drawn[label]}"
             if not relation.to:
-                yield f"{place}.to", f"expected layers out of {_listed(codebook.layers)}, found none"
+                yield f"{place}.to", f"expected layers from {_listed(codebook.layers)}, found none"
             for target in relation.to:
                 if target not in codebook.layers:
-                    yield f"{place}.to", f"expected layers out of {_listed(codebook.layers)}, found {target!r}"
+                    yield f"{place}.to", f"expected layers from {_listed(codebook.layers)}, found {target!r}"
             if relation.min < 0 or (relation.max is not None and relation.max < max(relation.min, 1)):
                 most = "no max" if relation.max is None else f"max = {relation.max}"
                 yield f"{place}.max", f"expected 0 <= min <= max and max above 0, found min = {relation.min}, {most}"
         unlabelled = [key for key, relation in layer.relations.items() if relation.unlabelled]
         if len(unlabelled) > 1:
-            message = f"arrows without a label can mean one relation of a layer, found {_listed(unlabelled)}"
+            message = f"expected at most one relation without a label in a layer, found {_listed(unlabelled)}"
             yield f"layers.{name}.relations", message
 
 
 def _controls(codebook: Codebook) -> Found:
-    """A control means one layer or document layer; an attribute's control may serve several layers, as one kind."""
+    """Check controls. Each has one layer or document layer; layers may share attribute controls of the same kind."""
     holders = {name: f"texts.{name}" for name in codebook.texts}
     parts: list[tuple[str, str, Layer | DocumentLayer]] = []
     parts += [(f"layers.{name}", layer_control(name, layer), layer) for name, layer in codebook.layers.items()]
     parts += [(f"document.{name}", document_control(name, field), field) for name, field in codebook.document.items()]
     uses = [(place, "control", control) for place, control, _ in parts]
-    uses += [(place, "former_controls", former) for place, _, part in parts for former in part.former_controls]
     for place, key, used in uses:
         if holders.setdefault(used, place) != place:
             yield f"{place}.{key}", f"the control {used!r} already belongs to {holders[used]}"
+    former = [(place, former) for place, _, part in parts for former in part.former_controls]
+    for place, used in former:  # in exports, a former control may have had the name of a text
+        if holders.get(used, "").startswith("texts."):
+            holders[used] = place
+        if holders.setdefault(used, place) != place:
+            yield f"{place}.former_controls", f"the control {used!r} already belongs to {holders[used]}"
     yield from _attribute_controls(codebook, holders)
 
 
@@ -230,13 +267,13 @@ def _attribute_controls(codebook: Codebook, holders: dict[str, str]) -> Found:
             for used in (attribute_control(name, key, attribute), *attribute.former_controls):
                 if own.setdefault(used, key) != key:
                     yield f"{place}.control", f"the control {used!r} already belongs to the attribute {own[used]}"
-                if holders.get(used, "").startswith(("layers.", "texts.")):
+                # In exports, a former control may have had the name of a text.
+                taken = ("layers.",) if used in attribute.former_controls else ("layers.", "texts.")
+                if holders.get(used, "").startswith(taken):
                     yield f"{place}.control", f"the control {used!r} already belongs to {holders[used]}"
                 first, kind = shared.setdefault(used, (place, attribute.kind))
                 if kind != attribute.kind:
-                    message = (
-                        f"the control {used!r} is that of {first}, expected its kind {kind}, found {attribute.kind}"
-                    )
+                    message = f"{first} has the same control {used!r}: expected its kind {kind}, found {attribute.kind}"
                     yield f"{place}.control", message
 
 
@@ -249,7 +286,7 @@ def _hotkeys(codebook: Codebook) -> Found:
             place_of_key = f"{place}.{key}"
             holder = holders.setdefault(value.hotkey.lower(), place_of_key)
             if holder != place_of_key:
-                yield f"{place_of_key}.hotkey", f"the key {value.hotkey!r} is already that of {holder}"
+                yield f"{place_of_key}.hotkey", f"the key {value.hotkey!r} already belongs to {holder}"
             if not usable(value.hotkey):
                 message = (
                     "expected a letter or digit (after ctrl+, alt+ or shift+, if need be) that Label Studio does not"
@@ -259,7 +296,7 @@ def _hotkeys(codebook: Codebook) -> Found:
 
 
 def _examples(codebook: Codebook) -> Found:
-    """An example's span stands once in its text; a near miss names what it is instead."""
+    """Check that the span of an example occurs once in its text, and that a near miss names a valid alternative."""
     for place, values in codebook.label_sets():
         for key, value in values.items():
             yield from _example(f"{place}.{key}", value, values)
@@ -271,7 +308,7 @@ def _example(place: str, value: Value, values: Iterable[str]) -> Found:
         if example and times != 1:
             yield (
                 f"{place}.{part}.span",
-                f"expected a span that stands once in the text, found {example.span!r} {times} times",
+                f"expected a span that occurs once in the text, found {example.span!r} {times} times",
             )
     if value.near_miss and value.near_miss.instead not in (*values, "nothing"):
         known = _listed([*values, "nothing"])
@@ -293,3 +330,12 @@ CODEBOOK_RULES: tuple[Callable[[Codebook], Found], ...] = (
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
+
+
+_KEY = re.compile(r"((ctrl|alt|shift)\+)?[a-z0-9]")
+_OWN = frozenset({"u", "ctrl+z", "ctrl+d", "ctrl+h", "alt+h", "alt+l", "alt+m", "alt+r"})
+
+
+def usable(hotkey: str) -> bool:
+    """Whether Label Studio supports the hotkey and does not reserve it. Upper and lower case are equivalent."""
+    return bool(_KEY.fullmatch(hotkey.lower())) and hotkey.lower() not in _OWN

@@ -1,13 +1,16 @@
-"""Codebook -> guidelines.md: what annotators read, in the order in which they work."""
+"""Render the codebook as guidelines.md: the annotators' guidelines, in the order in which annotators work."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
-from ..codebook import (
+from .._util import table
+from ..corpus import (
     LEVELS,
     Attribute,
     Codebook,
+    Entity,
     Example,
     Field,
     Layer,
@@ -17,15 +20,14 @@ from ..codebook import (
     Value,
     ValueKind,
 )
-from ..registry import Entity
-from .markdown import table
 
-MARK = "<!-- made from codebook.toml and entities.toml by scripts/generate.py; do not edit -->"
-# What is to be given in a field.
+MARK = "<!-- made from codebook.toml and entities.toml by newsparallax generate; do not edit -->"
+CONTENTS = ("<!-- contents -->", "<!-- end of contents -->")
+# Instructions for the value of a field, by kind.
 KINDS: dict[ValueKind, tuple[str, ...]] = {
     "choice": (),
     "text": ("Free text.",),
-    "ref": ("An id of the list of entities below.",),
+    "ref": ("An id of the list of entities.",),
     "taxonomy": (
         f"Choose from the tree, as far down as the text allows; `{LEVELS.strip()}` stands between its levels.",
     ),
@@ -35,10 +37,8 @@ KINDS: dict[ValueKind, tuple[str, ...]] = {
 
 
 def render_guidelines(codebook: Codebook, entities: dict[str, Entity]) -> str:
-    """The annotators' guidelines as Markdown: one section a layer, then the list of entities."""
-    lines = [MARK, "", f"# {codebook.codebook.title}: guidelines for annotators", ""]
-    lines += [codebook.codebook.introduction.strip(), ""]
-    lines += _rules(codebook.codebook.rules)
+    """Return the guidelines as Markdown: one section per layer, the values about the article, the list of entities."""
+    lines = list(_rules(codebook.codebook.rules))
     for number, (name, layer) in enumerate(codebook.layers.items(), 1):
         lines += _layer(number, name, layer)
     if codebook.document:
@@ -47,36 +47,59 @@ def render_guidelines(codebook: Codebook, entities: dict[str, Entity]) -> str:
             lines += _field(name, document)
     if entities and any(field.kind == "ref" for _, field in codebook.fields()):
         lines += _entities(entities)
-    return "\n".join(lines).rstrip() + "\n"
+    head = [MARK, "", f"# {codebook.codebook.title}: guidelines for annotators", "", version_line(codebook), ""]
+    head += [*_contents(lines), codebook.codebook.introduction.strip(), ""]
+    return "\n".join(head + lines).rstrip() + "\n"
+
+
+def version_line(codebook: Codebook) -> str:
+    """Return the sentence that names the version of the codebook."""
+    return f"Version {codebook.codebook.version} of the codebook."
+
+
+def layer_heading(number: int, name: str, layer: Layer) -> str:
+    """Return the heading of a layer, `number` being its place among the layers."""
+    return f"{number}. {layer.title or name}: {layer.question}".rstrip(": ")
+
+
+def _contents(lines: list[str]) -> Iterator[str]:
+    """Yield a list of links to the sections, between marks at which `guidelines_page` removes it."""
+    yield CONTENTS[0]
+    for heading in (line.removeprefix("## ") for line in lines if line.startswith("## ")):
+        anchor = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")  # as GitHub and GitLab make it
+        shown = heading.replace("[", "\\[").replace("]", "\\]")
+        yield f"- [{shown}](#{anchor})"
+    yield from (CONTENTS[1], "")
 
 
 def _layer(number: int, name: str, layer: Layer) -> Iterator[str]:
-    yield from (f"## {number}. {layer.title or name}: {layer.question}".rstrip(": "), "")
+    yield from (f"## {layer_heading(number, name, layer)}", "")
     yield from (layer.instructions.strip(), "") if layer.instructions else ()
     yield from _values(layer.labels, "label")
     yield from _rules(layer.rules)
     for key, attribute in layer.attributes.items():
         yield from _field(key, attribute)
     if layer.relations:
-        yield from ("### Arrows", "")
+        yield from ("### Relations", "")
         for key, relation in layer.relations.items():
             to = " or ".join(f"*{target}*" for target in relation.to)
-            told = [f"- `{key}` -> {to} ({_arity(relation.min, relation.max)}).", relation.question]
-            told += [_when(relation.required_when)] if relation.required_when else []
-            yield " ".join(filter(None, told))
+            lines = [f"- `{key}` -> {to} ({arity(relation.min, relation.max)}).", relation.question]
+            lines += [_when(relation.required_when)] if relation.required_when else []
+            yield " ".join(filter(None, lines))
         yield ""
 
 
 def _field(key: str, field: Field) -> Iterator[str]:
     yield from (f"### `{key}`: {field.question or field.title}".rstrip(": "), "")
-    notes = list(_conditions(field))
+    notes = list(conditions_of(field))
     if notes:
         yield from (" ".join(notes), "")
     yield from _values(field.values, "value")
     yield from _rules(field.rules)
 
 
-def _conditions(field: Field) -> Iterator[str]:
+def conditions_of(field: Field) -> Iterator[str]:
+    """Yield sentences about when a value is given, and what is given."""
     if isinstance(field, Attribute):
         if field.labels:
             yield f"For {_listed(field.labels)}."
@@ -124,7 +147,7 @@ def _missed(near_miss: NearMiss | None) -> str:
 
 
 def _in_context(text: str, span: str) -> str:
-    """The example with its span in bold, as it would be marked on the page."""
+    """Return the example with its span in bold and in brackets."""
     before, _, after = text.partition(span)
     return f"{before}**[{span}]**{after}"
 
@@ -146,7 +169,8 @@ def _names(entity: Entity) -> str:
     return ", ".join(f"{name} ({sort})" if sort else name for name, sort in entity.names.items())
 
 
-def _arity(low: int, high: int | None) -> str:
+def arity(low: int, high: int | None) -> str:
+    """Return the allowed number of relations in words."""
     if high is None:
         return "any number" if low == 0 else f"{low} or more"
     return str(high) if low == high else f"{low} or {high}" if high - low == 1 else f"{low} to {high}"

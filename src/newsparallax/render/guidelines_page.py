@@ -1,13 +1,13 @@
-"""guidelines.md -> HTML for Label Studio's instructions (`expert_instruction`).
+"""Convert guidelines.md to HTML for Label Studio's instructions (`expert_instruction`).
 
-What holds in Label Studio 1.23.2, read off its source and looked at in a browser:
+The HTML is made for the behaviour of Label Studio 1.23.2, according to its source and to tests in a browser:
 
-- The server keeps tags, `class` and the content of `<style>`; it drops `id`, `style`, `open` and comments, and writes
-  `>` in a style as `&gt;` (bleach, constants.py). There is no limit of length; 1 MB takes it 10 s.
-- The page takes away the looks of headings, lists and tables, and shows the instructions 536 to 616 pixels wide; the
-  editor's own dialog also shows line breaks of the source as they are (InstructionsModal.tsx).
-- A link to an anchor scrolls to it, but also leaves the task that is open. So sections fold: closed, they are the
-  table of contents.
+- The server keeps tags, `class` and the content of `<style>`. It removes `id`, `style`, `open` and comments, and writes
+  `>` in a style as `&gt;` (bleach, constants.py). There is no length limit; 1 MB takes the server 10 s.
+- The page removes the default styles of headings, lists and tables, and shows the instructions 536 to 616 pixels wide.
+  The editor's dialog also shows the line breaks of the source (InstructionsModal.tsx).
+- A link to an anchor scrolls to the anchor, but also leaves the open task. So the table of contents is left
+  out. The sections fold instead, and the folded sections serve as contents.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..core.errors import UsageError
-from ..core.render.guidelines import MARK
+from .._util import require
+from .guidelines import CONTENTS, MARK
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
 CLASS = "np-guidelines"
-# None of the selectors needs `>`. Half transparent greys are seen on a white page and on a dark one.
+# The selectors must not need `>`. Half-transparent greys are visible on a white page and on a dark page.
 _CELL = "border: 1px solid #8888; padding: .25em .45em; vertical-align: top;"
 LOOKS = {
     "": "white-space: normal; line-height: 1.45; overflow-wrap: break-word;",
@@ -45,24 +45,24 @@ LOOKS = {
 
 
 def guidelines_html(markdown: str) -> str:
-    """The guidelines as HTML: each section folds under its heading, tables that are too wide scroll by themselves.
+    """Return the guidelines as HTML: each section folds under its heading, and tables that are too wide scroll.
 
-    Only Markdown is read: HTML in it is shown as the characters that it is made of, so nothing is executed. Raises
-    UsageError where markdown-it-py is not installed.
+    The parser reads only Markdown and escapes HTML, so no HTML of the guidelines is executed. Raises UsageError where
+    markdown-it-py is not installed.
     """
-    try:
-        from markdown_it import MarkdownIt
-    except ImportError:
-        raise UsageError("markdown-it-py is not installed", hint="`make .venv/annotate` installs it") from None
+    require("markdown-it-py")
+    from markdown_it import MarkdownIt
+
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = parser.parse(markdown.removeprefix(MARK))
+    before, _, rest = markdown.removeprefix(MARK).partition(CONTENTS[0])
+    tokens = parser.parse(before + rest.partition(CONTENTS[1])[2] if rest else before)
     body: str = parser.renderer.render(list(_folding(tokens)), parser.options, {})
     looks = "\n".join(f".{CLASS} {element} {{ {rules} }}" for element, rules in LOOKS.items())
     return f'<style>\n{looks}\n</style>\n<div class="{CLASS}">\n{body}</div>\n'
 
 
 def _folding(tokens: list[Token]) -> Iterator[Token]:
-    """The tokens with a fold around each section (a heading of the second level) and a box around each table."""
+    """Add a fold around each section (a heading of the second level) and a box around each table."""
     sections = 0
     for token in tokens:
         if token.type == "heading_open" and token.tag == "h2":

@@ -1,30 +1,34 @@
-"""Codebook -> label_config.xml: Label Studio's labelling configuration (read off version 1.23.2).
+"""Render the codebook as label_config.xml: Label Studio's labelling configuration (for version 1.23.2, by its source).
 
-Built as an element tree, so that it is well-formed and attributes are always in double quotes: the server finds names
-with a regular expression over the XML.
+The configuration is built as an element tree, so it is well-formed, and attributes are always in double quotes: the
+server finds names with a regular expression over the XML.
 
-What Label Studio does, and the page is made around:
-- A Choice, Rating or Number without a hotkey is given one, which works in hidden fields too: all get one here, most of
-  them one that nobody presses. What a key sets in a field of another layer is not submitted, because of that field's
-  `whenLabelValue`.
-- `layout="select"` cannot be searched: letters typed into it are hotkeys. Long lists are buttons under a Filter.
-- `granularity="word"` holds an apostrophe for part of a word: of "Oslo's" nobody could mark "Oslo".
-- A control is about one text (`toName`): a layer is marked in one only.
-- A note with `displayMode="region-list"` is a box in the list of regions, at each region of whatever layer.
+The page takes this behaviour of Label Studio into account:
+- Label Studio assigns a hotkey to each Choice, Rating or Number without a hotkey, and the hotkey also works in hidden
+  fields. So this module gives all of them a hotkey, most of them one that nobody presses. If a key sets a value in a
+  field of another layer, the value is not submitted, because of that field's `whenLabelValue`.
+- A list with `layout="select"` has no search: letters that are typed into it are hotkeys. So long lists are buttons
+  under a Filter.
+- `granularity="word"` treats an apostrophe as a part of the word: annotators cannot mark "Oslo" in "Oslo's".
+- A control is about one text (`toName`), so a layer can be annotated in one text only.
+- A note with `displayMode="region-list"` is a box in the list of regions, at each region of any layer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from string import ascii_lowercase
+from textwrap import indent as indented
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from ..codebook import (
+from ..corpus import (
     LEVELS,
     Attribute,
     Codebook,
+    Entity,
     Field,
     Label,
     Layer,
@@ -35,35 +39,37 @@ from ..codebook import (
     exported,
     layer_control,
     relation_label,
+    usable,
 )
-from ..hotkeys import usable
-from ..registry import Entity
-from .label_style import STYLE
 
-MARK = "<!-- made from codebook.toml and entities.toml by scripts/generate.py; do not edit -->"
-MOST_ENTITIES = 200
-MOST_BUTTONS = 12
-NO_KEY = "ctrl+alt+shift+f19"  # the last key that Label Studio knows, on hardly any keyboard
-KEYLESS = "order: 0"  # changes nothing, but label_style.py knows by it which values show no key
-# Where `required` does not heed `whenTagName`, only `whenLabelValue`.
+MARK = "<!-- made from codebook.toml and entities.toml by newsparallax generate; do not edit -->"
+MAX_ENTITIES = 200
+MAX_BUTTONS = 12
+NO_KEY = "ctrl+alt+shift+f19"  # the last key that Label Studio knows; hardly any keyboard has it
+# The CSS must not contain `<`, `>` or `&`: Label Studio reads the text of the Style tag as XML source, which escapes
+# them. The bars of Label Studio above and below the page take 140 px of its height.
+_CSS = files("newsparallax.render").joinpath("label_style.css").read_text(encoding="utf-8")
+STYLE = f"\n{indented(_CSS, '    ')}  "
+KEYLESS = "order: 0"  # has no visual effect; label_style.css selects by it the values that show no key
+# Kinds whose `required` ignores `whenTagName` and respects only `whenLabelValue`.
 BLIND_TO_LAYERS = frozenset({"rating", "number"})
 TAGS = {"choice": "Choices", "text": "TextArea", "taxonomy": "Taxonomy", "rating": "Rating", "number": "Number"}
 TIP = "Press the key of a label, then drag over the words. Click a mark to describe it."
-ARROW_TIP = "Alt+R and a click on another mark draw an arrow from it; its label is given under Relations."
+RELATION_TIP = "Alt+R and a click on another mark draw a relation from it; its label is given under Relations."
 
 
 def render_label_config(codebook: Codebook, entities: dict[str, Entity]) -> str:
-    """The labelling configuration as XML; `entities` are the ids that `ref` fields offer.
+    """Return the labelling configuration as XML; `entities` are the entities that `ref` fields offer.
 
-    In sight at all times: the layers' labels, and beside the texts the attributes of the selected span. Below the
-    texts: the document layers.
+    The page always shows the layers' labels and, beside the texts, the attributes of the selected span. The document
+    layers are below the texts.
     """
     root = Element("View", className="np")
     SubElement(root, "Style").text = STYLE
     keys = _free_keys(codebook)
     fields = list(_attributes(codebook, entities, keys))
     relations = list(_relations(codebook))
-    shown = [_tip(arrows=bool(relations)), *fields] if fields else []
+    shown = [_tip(relations=bool(relations)), *fields] if fields else []
     root.extend(_group("np-head", [*_layers(codebook), *_group("np-fields", shown)]))
     beside = " np-beside" if fields else ""
     for name in codebook.texts:
@@ -75,7 +81,7 @@ def render_label_config(codebook: Codebook, entities: dict[str, Entity]) -> str:
 
 
 def _group(class_name: str, parts: list[Element]) -> Iterator[Element]:
-    """The parts in a View of their own, if there are any."""
+    """Yield a separate View with the parts, if there are any."""
     if parts:
         view = Element("View", className=class_name)
         view.extend(parts)
@@ -83,34 +89,34 @@ def _group(class_name: str, parts: list[Element]) -> Iterator[Element]:
 
 
 def _free_keys(codebook: Codebook) -> Iterator[str]:
-    """Keys for the finders of long lists, which the codebook does not give: digits first."""
+    """Yield hotkeys that the codebook does not use, digits first; the search fields of long lists use them."""
     taken = {(value.hotkey or "").lower() for _, values in codebook.label_sets() for value in values.values()}
     yield from (key for key in "0987654321" + ascii_lowercase[::-1] if key not in taken and usable(key))
 
 
-def _tip(*, arrows: bool) -> Element:
-    """What to do, in the place of the attributes while no span is selected."""
+def _tip(*, relations: bool) -> Element:
+    """Return the instructions that replace the attributes while no span is selected."""
     view = Element("View", className="np-tip", visibleWhen="no-region-selected")
     SubElement(view, "Header", value=TIP, size="5")
-    if arrows:
-        SubElement(view, "Header", value=ARROW_TIP, size="5")
+    if relations:
+        SubElement(view, "Header", value=RELATION_TIP, size="5")
     return view
 
 
 def _layers(codebook: Codebook) -> Iterator[Element]:
-    """Each layer's labels as a panel; a closed one keeps its hotkeys."""
+    """Yield a bar with a panel of labels for each layer; the hotkeys of a closed panel still work."""
     if codebook.layers:
         bar = Element("Collapse", accordion="false", open="true")
         for name, layer in codebook.layers.items():
             about = _about(codebook, layer.text)
-            place = f" ({about})" if about and len(codebook.texts) > 1 else ""
-            panel = SubElement(bar, "Panel", value=f"{layer.title or name}{place}")
+            suffix = f" ({about})" if about and len(codebook.texts) > 1 else ""
+            panel = SubElement(bar, "Panel", value=f"{layer.title or name}{suffix}")
             panel.append(_layer(codebook, name, layer))
         yield bar
 
 
 def _text(codebook: Codebook, name: str, class_name: str) -> Element:
-    """A text; where there are several, under its name."""
+    """Return the View of a text; with several texts, it has the text's name as its header."""
     text = codebook.texts[name]
     view = Element("View", className=class_name)
     if len(codebook.texts) > 1:
@@ -121,7 +127,7 @@ def _text(codebook: Codebook, name: str, class_name: str) -> Element:
 
 
 def _about(codebook: Codebook, text: str | None) -> str | None:
-    """The name of the text that a layer is about; without texts, None."""
+    """Return the name of the text that a layer is about; None if the codebook has no texts."""
     return text if text in codebook.texts else codebook.main_text
 
 
@@ -144,7 +150,7 @@ def _layer(codebook: Codebook, name: str, layer: Layer) -> Element:
 
 
 class _Use(NamedTuple):
-    """An attribute of a layer, and those of the layer's labels whose spans may carry it."""
+    """An attribute of a layer, with the labels whose spans may have the attribute."""
 
     layer_name: str
     layer: Layer
@@ -154,7 +160,7 @@ class _Use(NamedTuple):
 
 
 def _uses(codebook: Codebook) -> dict[str, list[_Use]]:
-    """Name of a per-region control -> the attributes that it serves: one, or one of each of several layers."""
+    """Map each per-region control to its attributes: one attribute, or one of each of several layers."""
     uses: dict[str, list[_Use]] = {}
     for name, layer in codebook.layers.items():
         for key, attribute in layer.attributes.items():
@@ -167,13 +173,14 @@ def _attributes(codebook: Codebook, entities: dict[str, Entity], keys: Iterator[
     for name, uses in _uses(codebook).items():
         _, layer, key, attribute, _ = uses[0]
         when = {"visibleWhen": "region-selected"}
-        if len(uses) == 1:  # it takes one name, so a control of several layers shows for any region with their labels
+        # `whenTagName` takes one name, so a control of several layers shows for any region with their labels.
+        if len(uses) == 1:
             when["whenTagName"] = layer_control(uses[0].layer_name, layer)
         limit = _limit([exported(label, value) for use in uses for label, value in use.labels.items()])
         narrow = len(uses) > 1 or len(uses[0].labels) < len(layer.labels)
         view = Element("View", {**when, **(limit if narrow else {})})
         settings = {"name": name, **_to_name(codebook, layer.text), "perRegion": "true"}
-        # Repeated here, because the check of `required` and the list of regions look at the control alone.
+        # Repeated here, because the check of `required` and the list of regions read only the control.
         settings |= when | limit
         always = all(_always_required(use.attribute, use.labels) for use in uses)
         if always and (limit or (len(uses) == 1 and attribute.kind not in BLIND_TO_LAYERS)):
@@ -184,14 +191,14 @@ def _attributes(codebook: Codebook, entities: dict[str, Entity], keys: Iterator[
 
 
 def typed_in(codebook: Codebook, entities: dict[str, Entity]) -> frozenset[str]:
-    """The per-region controls that take typed text: notes, and ids of lists that are empty or too long."""
+    """Return the per-region controls with text input: notes, and ids where the list of ids is empty or too long."""
     uses = _uses(codebook).items()
     tags = {control: _tag(used[0].attribute, _offered(used, entities)) for control, used in uses}
     return frozenset(control for control, tag in tags.items() if tag == "TextArea")
 
 
 def _offered(uses: list[_Use], entities: dict[str, Entity]) -> dict[str, Value]:
-    """What a control offers: the values of all the attributes that it serves."""
+    """Return the values of a control: the values of all its attributes."""
     return {key: value for use in uses for key, value in _values(use.attribute, use.labels, entities).items()}
 
 
@@ -199,7 +206,7 @@ def _documents(codebook: Codebook, entities: dict[str, Entity], keys: Iterator[s
     taken = _uses(codebook)
     for key, document in codebook.document.items():
         if document_control(key, document) in taken:
-            continue  # exports may use one control for regions and articles, a configuration cannot
+            continue  # an export may use one control for regions and articles, a configuration cannot
         settings = {"name": document_control(key, document), **_to_name(codebook, document.text)}
         if document.required:
             settings |= _required(key, document)
@@ -207,7 +214,7 @@ def _documents(codebook: Codebook, entities: dict[str, Entity], keys: Iterator[s
 
 
 def _relations(codebook: Codebook) -> Iterator[Element]:
-    """All relation labels, once each: Label Studio has one list of them for all layers."""
+    """Yield one element with each relation label once: Label Studio has one list of relation labels for all layers."""
     named = [(key, relation) for layer in codebook.layers.values() for key, relation in layer.relations.items()]
     labels = dict.fromkeys(relation_label(key, relation) for key, relation in named if not relation.unlabelled)
     if labels:
@@ -218,17 +225,17 @@ def _relations(codebook: Codebook) -> Iterator[Element]:
 
 
 def _labels(layer: Layer, attribute: Attribute) -> dict[str, Label]:
-    """The labels of the layer whose spans may carry the attribute."""
+    """Return the labels of the layer whose spans may have the attribute."""
     return {key: label for key, label in layer.labels.items() if attribute_applies(attribute, (key,))}
 
 
 def _limit(spellings: list[str]) -> dict[str, str]:
-    """`whenLabelValue` for labels as exports spell them; a list in which one has a comma cannot be said."""
+    """Return `whenLabelValue` for labels in the spelling of exports; empty if a label has a comma (the separator)."""
     return {} if any("," in spelling for spelling in spellings) else {"whenLabelValue": ",".join(spellings)}
 
 
 def _always_required(attribute: Attribute, labels: Mapping[str, Label]) -> bool:
-    """Whether each span that may carry the attribute must; Label Studio cannot say more conditions than that."""
+    """Whether each span that may have the attribute must have it; Label Studio supports no other conditions."""
     return attribute.required or (bool(attribute.required_for) and set(labels) <= set(attribute.required_for))
 
 
@@ -238,7 +245,7 @@ def _required(key: str, field: Field) -> dict[str, str]:
 
 
 def _values(field: Field, labels: Mapping[str, Label], entities: dict[str, Entity]) -> Mapping[str, Value]:
-    """What the field offers: its own values, or the ids of the registry."""
+    """Return the values of a field: its codebook values, or the ids of the registry."""
     if field.kind != "ref":
         return field.values
     matching = isinstance(field, Attribute) and field.types_match_label
@@ -247,23 +254,23 @@ def _values(field: Field, labels: Mapping[str, Label], entities: dict[str, Entit
 
 
 def _tag(field: Field, values: Mapping[str, Value]) -> str:
-    """The control's tag; a list of ids that is empty, or too long to choose from, is typed in."""
-    return TAGS.get(field.kind) or ("Choices" if 0 < len(values) <= MOST_ENTITIES else "TextArea")
+    """Return the control's tag; ids from an empty list, or from one with over MAX_ENTITIES ids, are typed as text."""
+    return TAGS.get(field.kind) or ("Choices" if 0 < len(values) <= MAX_ENTITIES else "TextArea")
 
 
 def _field(
     view: Element, key: str, field: Field, values: Mapping[str, Value], settings: dict[str, str], keys: Iterator[str]
 ) -> Element:
-    """The field in its View: its question, a finder if its list is long, its control."""
+    """Fill the View of a field: its question, a search field if its list is long, and its control."""
     view.append(_header(key, field.title, field.question))
     control = _control(field, values, settings)
     view.set("className", "np-field")
-    if control.tag == "Choices" and len(values) > MOST_BUTTONS:
+    if control.tag == "Choices" and len(values) > MAX_BUTTONS:
         view.set("className", "np-field np-long")
         hotkey = next(keys, NO_KEY)
-        told = "Find" if hotkey == NO_KEY else f"Find [{hotkey}]"
+        placeholder = "Find" if hotkey == NO_KEY else f"Find [{hotkey}]"
         finder = {"name": f"{settings['name']}_find", "toName": settings["name"], "minlength": "1"}
-        SubElement(view, "Filter", {**finder, "placeholder": told, "hotkey": hotkey})
+        SubElement(view, "Filter", {**finder, "placeholder": placeholder, "hotkey": hotkey})
     view.append(control)
     return view
 
@@ -291,7 +298,7 @@ def _control(field: Field, values: Mapping[str, Value], settings: dict[str, str]
 
 
 def _grow(taxonomy: Element, values: Mapping[str, Value]) -> None:
-    """Nest the values by their paths; a step that is no value itself becomes one."""
+    """Nest the values by their paths; a level of a path that is not a value itself becomes a choice too."""
     nodes: dict[tuple[str, ...], Element] = {(): taxonomy}
     for key, value in values.items():
         path = tuple(key.split(LEVELS))
@@ -303,12 +310,12 @@ def _grow(taxonomy: Element, values: Mapping[str, Value]) -> None:
 
 
 def _header(key: str, title: str, question: str) -> Element:
-    told = f"{title or key}: {question}" if question else title or key
-    return Element("Header", value=_plain(told), size="5")
+    heading = f"{title or key}: {question}" if question else title or key
+    return Element("Header", value=_plain(heading), size="5")
 
 
 def _named(key: str, value: Value) -> dict[str, str]:
-    """How the value is shown, and how it is exported where that differs."""
+    """Return the displayed name of a value, and its exported name (`alias`) where that differs."""
     return {"value": key} if exported(key, value) == key else {"value": key, "alias": exported(key, value)}
 
 
@@ -317,5 +324,5 @@ def _hint(value: Value) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """The codebook's Markdown without its marks: the page shows words as they stand."""
+    """Remove emphasis and code marks from the codebook's Markdown, because the page does not render Markdown."""
     return re.sub(r"(\*\*|\*|`)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
