@@ -1,4 +1,4 @@
-"""Which annotation is gold: the adjudicated one, a single one, or what the majority of annotators marked."""
+"""Choose the gold of an article: the adjudicated annotation, the only annotation, or a majority of the annotators."""
 
 from __future__ import annotations
 
@@ -7,52 +7,50 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from .ids import content_span_id
-from .registry import AnnotatorKind
-from .spans import Link, Marked, Span
-
-Method = Literal["adjudicated", "single", "majority"]
-METHODS: tuple[Method, ...] = ("adjudicated", "single", "majority")
+from ..corpus import AnnotatorKind, Method
+from ..ids import content_span_id, natural_order
+from ..problems import Rejection
+from .model import ConvertedAnnotation, Span, SpanRelation
+from .people import newest_of_each
 
 Key = tuple[str, str, int, int, tuple[str, ...]]
 
 
 class Gold(NamedTuple):
-    """The marks that are published as gold, how they became so, and whose they are."""
+    """The spans and values that are published as gold, the method that chose them, and their annotator.
+
+    For a majority, `annotator` and `annotation_id` name all counted annotators and annotations, joined by `+` in the
+    same order.
+    """
 
     method: Method
     spans: list[Span]
     document: dict[tuple[str | None, str], Any]
     annotator: str
     kind: AnnotatorKind
+    annotation_id: str
 
     @property
     def adjudicated(self) -> bool:
-        """Whether an adjudicator decided."""
+        """Whether the gold comes from adjudication."""
         return self.method == "adjudicated"
 
 
-class Undecided(NamedTuple):
-    """Why an annotated article has no gold."""
-
-    code: str
-    message: str
-
-
 def choose_gold(
-    marked: list[Marked], policy: Literal["adjudicated", "majority"], article_ids: dict[str, str]
-) -> Gold | Undecided | None:
-    """Gold of an article from its annotations (none cancelled); None where there are none.
+    marked: list[ConvertedAnnotation], policy: Literal["adjudicated", "majority"], article_ids: dict[str, str]
+) -> Gold | Rejection | None:
+    """Choose the gold of an article from its annotations (none cancelled); None if there are no annotations.
 
-    `policy` is the corpus's `gold`; `article_ids` are the ids of the article's texts by their names.
+    `policy` is the corpus's `gold` setting; `article_ids` maps the names of the article's texts to their ids. The
+    result is a Rejection where several annotations are starred as ground truth, or where the policy does not decide.
     """
-    starred = [found for found in marked if found.ground_truth]
-    by_humans = [found for found in starred if found.annotator.kind == "human"]
-    if len(by_humans) == 1:  # a human's decision replaces what models drafted
+    starred = [annotation for annotation in marked if annotation.ground_truth]
+    by_humans = [annotation for annotation in starred if annotation.annotator.kind == "human"]
+    if len(by_humans) == 1:  # a human's decision replaces the drafts of models
         starred = by_humans
     if len(starred) > 1:
-        names = ", ".join(sorted(found.annotator.name for found in starred))
-        return Undecided("gold-conflict", f"{len(starred)} annotations are starred as ground truth ({names})")
+        names = ", ".join(sorted(annotation.annotator.name for annotation in starred))
+        return Rejection("gold-conflict", f"{len(starred)} annotations are starred as ground truth ({names})")
     if starred:
         return _from_one("adjudicated", starred[0])
     if len(marked) == 1:
@@ -60,39 +58,48 @@ def choose_gold(
     if not marked:
         return None
     if policy == "majority":
-        return _majority(marked, article_ids)
-    names = ", ".join(sorted(found.annotator.name for found in marked))
-    return Undecided("gold-undecided", f"{len(marked)} annotations ({names}) and none is starred as ground truth")
+        latest = newest_of_each(marked)
+        return _majority(latest, article_ids) if len(latest) > 1 else _from_one("single", latest[0])
+    names = ", ".join(sorted(annotation.annotator.name for annotation in marked))
+    return Rejection("gold-undecided", f"none of the {len(marked)} annotations ({names}) is starred as ground truth")
 
 
-def _from_one(method: Method, found: Marked) -> Gold:
-    return Gold(method, found.spans, found.document, found.annotator.name, found.annotator.kind)
+def _from_one(method: Method, annotation: ConvertedAnnotation) -> Gold:
+    return Gold(
+        method,
+        annotation.spans,
+        annotation.document,
+        annotation.annotator.name,
+        annotation.annotator.kind,
+        annotation.annotation_id,
+    )
 
 
-def _majority(marked: list[Marked], article_ids: dict[str, str]) -> Gold:
-    """Spans with the same place and labels from more than half of the annotators; values and arrows likewise."""
-    latest = list({person(found): found for found in marked}.values())
+def _majority(latest: list[ConvertedAnnotation], article_ids: dict[str, str]) -> Gold:
+    """Keep spans (same place, same labels), values and relations on which more than half of the annotators agree."""
     need = len(latest) // 2 + 1
     groups: dict[Key, list[Span]] = {}
-    for found in latest:
-        for key, span in {span.place(): span for span in found.spans}.items():
+    for annotation in latest:
+        for key, span in {span.place(): span for span in annotation.spans}.items():
             groups.setdefault(key, []).append(span)
     chosen = {key: _agreed(key, group, need, article_ids) for key, group in groups.items() if len(group) >= need}
     for key, span in chosen.items():
         span.links = list(_agreed_links(groups[key], chosen, need))
     document: dict[tuple[str | None, str], Any] = {}
-    for place in {place: None for found in latest for place in found.document}:
-        value = _agreed_value((found.document[place] for found in latest if place in found.document), need)
+    for field in {field: None for annotation in latest for field in annotation.document}:
+        value = _agreed_value(
+            (annotation.document[field] for annotation in latest if field in annotation.document), need
+        )
         if value is not None:
-            document[place] = value
-    kinds = {found.annotator.kind for found in latest}
+            document[field] = value
+    kinds = {annotation.annotator.kind for annotation in latest}
     kind: AnnotatorKind = kinds.pop() if len(kinds) == 1 else "model" if "model" in kinds else "unknown"
-    return Gold("majority", list(chosen.values()), document, "+".join(sorted(f.annotator.name for f in latest)), kind)
-
-
-def person(found: Marked) -> str:
-    """Whose vote it is; annotations of people whom the registry does not know are taken as of different people."""
-    return found.annotator.name if found.annotator.known else f"{found.annotator.name} {found.annotation_id}"
+    names = sorted(
+        (annotation.annotator.name, natural_order(annotation.annotation_id), annotation.annotation_id)
+        for annotation in latest
+    )
+    annotators, ids = ("+".join(parts) for parts in zip(*((name, own) for name, _, own in names), strict=True))
+    return Gold("majority", list(chosen.values()), document, annotators, kind, ids)
 
 
 def _agreed(key: Key, group: list[Span], need: int, article_ids: dict[str, str]) -> Span:
@@ -116,19 +123,19 @@ def _agreed(key: Key, group: list[Span], need: int, article_ids: dict[str, str])
 
 
 def _agreed_value(values: Iterable[Any], need: int) -> Any:
-    """The value that at least `need` annotators gave, if there is one; the order of several does not matter."""
-    given: dict[str, list[Any]] = {}
+    """Return the value that at least `need` annotators gave, None if there is none; the order in a list is ignored."""
+    votes: dict[str, list[Any]] = {}
     for value in values:
-        given.setdefault(repr(sorted(value, key=repr) if isinstance(value, list) else value), []).append(value)
-    return next((same[0] for same in given.values() if len(same) >= need), None)
+        votes.setdefault(repr(sorted(value, key=repr) if isinstance(value, list) else value), []).append(value)
+    return next((same[0] for same in votes.values() if len(same) >= need), None)
 
 
-def _agreed_links(group: list[Span], chosen: dict[Key, Span], need: int) -> Iterator[Link]:
-    """Arrows that at least `need` annotators drew, whichever end they began at."""
+def _agreed_links(group: list[Span], chosen: dict[Key, Span], need: int) -> Iterator[SpanRelation]:
+    """Yield the relations that at least `need` annotators drew, whatever direction they drew them in."""
     drawn: dict[tuple[str, Key], list[str]] = {}
     for span in group:
         for link in {(link.name, link.target.place()): link for link in span.links}.values():
             drawn.setdefault((link.name, link.target.place()), []).append(link.direction)
     for (name, target), directions in sorted(drawn.items()):
         if len(directions) >= need and target in chosen:
-            yield Link(name, directions[0], chosen[target], -1)
+            yield SpanRelation(name, directions[0], chosen[target], -1)

@@ -1,4 +1,4 @@
-"""Spans, arrows and the ledger in which every result item of an annotation ends exactly once."""
+"""Data structures of the conversion: spans, relations, and the ledger with the state of each result item."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
-from .context import Annotated
-from .offsets import TextIndex
-from .problems import Problem, problem
+from ..corpus import Annotated
+from ..problems import Problem, problem
+from ..text import TextIndex
 
 
-class Link(msgspec.Struct):
-    """An arrow of the relation `name` from the span that holds it to `target`; `direction` as drawn.
+class SpanRelation(msgspec.Struct):
+    """A relation `name` from the span that holds it to `target`; `direction` is the direction in the export.
 
-    `item` is its position in the annotation's result, -1 for an arrow that several annotators agree on.
+    `item` is its position in the annotation's result, -1 for a relation that a majority of annotators drew.
     """
 
     name: str
@@ -26,10 +26,11 @@ class Link(msgspec.Struct):
 
 
 class Span(msgspec.Struct):
-    """An accepted region: `[start, end)` in code points of the text `text_name`, with labels, values and arrows.
+    """An accepted region: `[start, end)` in code points of the text `text_name`, with labels, attributes and relations.
 
-    `repair` is how its offsets were repaired and `original` what they were; `items` are the positions, in the
-    annotation's result, of everything that belongs to it, its own first.
+    `repair` is the method by which its offsets were repaired, and `original` are the offsets before the repair. `items`
+    are the positions, in the annotation's result, of all items of the span; the region's item is first. `labels` are in
+    codebook order; `given` has them in the annotator's order where that differs.
     """
 
     span_id: str
@@ -44,45 +45,46 @@ class Span(msgspec.Struct):
     meta: dict[str, Any]
     items: list[int]
     attributes: dict[str, Any] = {}
-    links: list[Link] = []
+    links: list[SpanRelation] = []
+    given: tuple[str, ...] = ()
 
     def content(self) -> tuple[Any, ...]:
-        """What makes two spans of one annotation the same mark."""
+        """Return the key by which two spans of one annotation are identical: place, attributes and relations."""
         arrows = sorted((link.name, *link.target.place()) for link in self.links)
         attributes = sorted(self.attributes.items())
         return (*self.place(), repr(attributes), tuple(arrows))
 
     def place(self) -> tuple[str, str, int, int, tuple[str, ...]]:
-        """Layer, text, offsets and labels."""
+        """Return layer, text name, offsets and labels."""
         return self.layer, self.text_name, self.start, self.end, self.labels
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A text of the article: its name, id, the text with its index, and the rendered HTML's paths if it is HTML."""
+class ArticleText:
+    """A text of the article: its name, id and text index; for HTML, `resolve` maps (XPath, offset) to a code point."""
 
     name: str
     article_id: str
     index: TextIndex
-    differs: bool = False  # the task showed another text than the seed, so nothing is taken without proof
+    differs: bool = False  # the task showed another text than the seed, so each region needs a quote
     resolve: Callable[[str, int], int | None] | None = None
 
 
 @dataclass(frozen=True)
-class Where:
-    """Where an annotation stands, for the record."""
+class SourceRef:
+    """The place of an annotation: file, article, task and annotation id."""
 
     file: str
     article_id: str | None = None
     task_id: str | None = None
     annotation_id: str | None = None
 
-    def at(self, annotation_id: str | None) -> Where:
-        """The annotation of this task."""
-        return Where(self.file, self.article_id, self.task_id, annotation_id)
+    def at(self, annotation_id: str | None) -> SourceRef:
+        """Return the place of an annotation of this task."""
+        return SourceRef(self.file, self.article_id, self.task_id, annotation_id)
 
     def problem(self, code: str, message: str, *, region_id: str | None = None, raw: Any = None) -> Problem:
-        """A Problem at this place."""
+        """Return a Problem at this place."""
         return problem(
             code,
             message,
@@ -96,25 +98,29 @@ class Where:
 
 
 class Ledger:
-    """The state of every result item: quarantined, repaired or (when nothing is said) accepted."""
+    """The state of each result item of an annotation: quarantined, repaired, or otherwise accepted.
 
-    def __init__(self, size: int, where: Where, raw: Callable[[], list[Any]]):
+    `raw` returns the unchanged items of the annotation.
+    """
+
+    def __init__(self, size: int, where: SourceRef, raw: Callable[[], list[Any]]):
         self.size = size
         self.where = where
         self.problems: list[Problem] = []
+        self.positions: list[int] = []  # item position of each problem; -1 where the item stays accepted
         self.quarantined: dict[int, str] = {}
         self.repaired: dict[int, str] = {}
         self._raw = raw
         self._items: list[Any] | None = None
 
     def items(self) -> list[Any]:
-        """The items as they stand in the annotation."""
+        """Return the unchanged items of the annotation."""
         if self._items is None:
             self._items = self._raw()
         return self._items
 
     def quarantine(self, item: int, code: str, message: str, region_id: str | None = None) -> None:
-        """Put an item aside, whole, with the reason; an item that already is aside stays so."""
+        """Quarantine a complete item with a reason; no effect if the item is already quarantined."""
         if item in self.quarantined:
             return
         items = self.items()
@@ -122,40 +128,53 @@ class Ledger:
         self.quarantined[item] = code
         self.repaired.pop(item, None)
         self.problems.append(self.where.problem(code, message, region_id=region_id or _region(raw), raw=raw))
+        self.positions.append(item)
+
+    def warn(self, code: str, message: str, region_id: str | None = None) -> None:
+        """Report a problem of an item that stays accepted."""
+        self.problems.append(self.where.problem(code, message, region_id=region_id))
+        self.positions.append(-1)
 
     def quarantine_rest(self, code: str, message: str) -> None:
-        """Put every item aside that is not yet."""
+        """Quarantine all items that are not quarantined yet."""
         for item in range(self.size):
             self.quarantine(item, code, message)
 
     @property
     def accepted(self) -> int:
-        """How many items are neither quarantined nor repaired."""
+        """The number of items that are neither quarantined nor repaired."""
         return self.size - len(self.quarantined) - len(self.repaired)
 
 
 def _region(raw: Any) -> str | None:
-    """The id of an item that could not be read, as it stands in the record."""
-    found = raw.get("id") if isinstance(raw, dict) else None
-    return str(found) if isinstance(found, int | str) and not isinstance(found, bool) else None
+    """Return the id of an undecoded item as text, None if it has none."""
+    region_id = raw.get("id") if isinstance(raw, dict) else None
+    return str(region_id) if isinstance(region_id, int | str) and not isinstance(region_id, bool) else None
 
 
 @dataclass(slots=True)
-class Marked:
-    """One annotation, converted: spans, values about the article by (text, field), and the ledger."""
+class ConvertedAnnotation:
+    """A converted annotation: spans, values about the article by (text, field), and the ledger.
+
+    `times` are `updated_at` and `created_at`, unchanged. `person` distinguishes the annotators of an article. `texts`
+    are the names of the article's texts.
+    """
 
     annotation_id: str
     annotator: Annotated
     editor: Annotated | None
     ground_truth: bool
     task_id: str | None
-    where: Where
+    where: SourceRef
     spans: list[Span]
     document: dict[tuple[str | None, str], Any]
     ledger: Ledger
+    times: tuple[Any, Any]
     without_quote: int = 0
+    person: str = ""
+    texts: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
-        """Whether the annotator marked nothing at all (as opposed to marks that could not be kept)."""
+        """Whether the annotation has no items at all (an annotation with only quarantined items is not empty)."""
         return self.ledger.size == 0

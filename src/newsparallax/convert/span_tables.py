@@ -1,31 +1,84 @@
-"""Spans of many annotations -> the tables in which they stand, column by column.
+"""Make Arrow tables from the spans of many annotations and from rows of plain values, column by column.
 
-Each span is described once, whatever number of tables and arrows it stands in: there it is taken by its position.
+The fields of each span are computed once. Tables and relations take them by the span's position. Complete columns take
+a third of the time of `pa.Table.from_pylist`, which looks up each value by its name and converts nested values one at a
+time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, chain
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
-from . import schema
-from .article import Conversion, canonical_json
-from .codebook import LEVELS, Codebook
-from .columns import Column, Row, table_makers
-from .gold import METHODS, Gold
-from .spans import Link, Marked, Shown, Span
+from ..corpus import LEVELS, METHODS, Codebook, arrow_schema, configs, schema
+from .article import Conversion, sorted_json
+from .gold import Gold
+from .model import ArticleText, ConvertedAnnotation, Span, SpanRelation
+
+Row = tuple[Any, ...]  # the values of a row in the order of the schema; nested structs are tuples too
+
+
+class TableMaker:
+    """Makes tables of one schema; it reads the types from Arrow only once, because that takes longer than a column."""
+
+    def __init__(self, schema: pa.Schema):
+        self.schema = schema
+        self._columns = {field.name: Column(field.type) for field in schema}
+
+    def make(self, rows: Sequence[Row], made: Mapping[str, pa.Array] = MappingProxyType({})) -> pa.Table:
+        """Return a table of `rows`; the rows lack the columns in `made`."""
+        columns = [column for name, column in self._columns.items() if name not in made]
+        values = zip(*rows, strict=True) if rows else [()] * len(columns)
+        arrays = (column.array(of_column) for column, of_column in zip(columns, values, strict=True))
+        return pa.Table.from_arrays(
+            [made[name] if name in made else next(arrays) for name in self._columns], schema=self.schema
+        )
+
+
+class Column:
+    """A column type with its nested columns: the values of a list, or the fields of a struct."""
+
+    def __init__(self, type_: pa.DataType):
+        self.type = type_
+        self.inner = Column(type_.value_type) if pa.types.is_list(type_) else None
+        self.parts = [Column(field.type) for field in type_] if pa.types.is_struct(type_) else []
+
+    def array(self, values: Sequence[Any]) -> pa.Array:
+        """Return an array of `values`; a list may be None, a struct must not be None."""
+        if self.inner is not None:
+            missing = None if None not in values else pa.array([value is None for value in values])
+            lists = values if missing is None else [value or () for value in values]
+            offsets = pa.array(accumulate(map(len, lists), initial=0), pa.int32())
+            inner = self.inner.array(list(chain.from_iterable(lists)))
+            return pa.ListArray.from_arrays(offsets, inner, self.type, mask=missing)
+        if self.parts:
+            columns = zip(*values, strict=True) if values else [()] * len(self.parts)
+            arrays = [column.array(parts) for column, parts in zip(self.parts, columns, strict=True)]
+            return pa.StructArray.from_arrays(arrays, type=self.type)
+        return pa.array(values, self.type)
+
+
+def table_makers(codebook: Codebook) -> dict[str, TableMaker]:
+    """Return a TableMaker for each config; cached in the codebook, because each part of a corpus needs them."""
+    kept: dict[str, TableMaker] | None = codebook.__dict__.get("table_makers")
+    if kept is None:
+        kept = {name: TableMaker(arrow_schema(struct)) for name, struct in configs(codebook).items()}
+        codebook.__dict__["table_makers"] = kept
+    return kept
+
 
 KINDS = {name: number for number, name in enumerate(schema.KINDS)}
 
 _DIRECTIONS = {name: number for number, name in enumerate(schema.DIRECTIONS)}
 _FIELDS = attrgetter("span_id", "layer", "region_id", "start", "end", "labels", "repair", "original", "meta")
 _SPAN = schema.arrow_schema(schema.Struct({**schema.PLACE, "layer": schema.STRING, **schema.REPAIRED}))
-_TARGET = ("span_id", "layer", "start", "end", "quote")  # what an arrow says of the span to which it leads
+_TARGET = ("span_id", "layer", "start", "end", "quote")  # the fields of a relation that describe its target
 _NESTED = ("span_id", "start", "end", "quote")
 _MADE_BY = Column(schema.arrow_type(schema.Struct(schema.MADE_BY)))
 _WHO_FIELDS = ("annotation_id", "task_id", "annotator", "annotator_kind", "editor", "ground_truth")
@@ -37,67 +90,69 @@ _LINK = schema.arrow_type(schema.LINK)
 
 
 def made_by(gold: Gold | None) -> Row:
-    """Who made what is gold, and how it became so, in the order of `schema.MADE_BY`."""
+    """Return the annotator and the method of the gold, in the order of `schema.MADE_BY`."""
     if gold is None:
-        return (None, None, None, None)
-    return gold.annotator, KINDS[gold.kind], gold.adjudicated, METHODS.index(gold.method)
+        return (None, None, None, None, None)
+    return gold.annotator, KINDS[gold.kind], gold.adjudicated, METHODS.index(gold.method), gold.annotation_id
 
 
-_Document = tuple[int, Row, dict[str, Any]]  # a row of `votes` about an article: the votes before it, without its value
+_Document = tuple[int, Row, dict[str, Any]]  # a row of `votes` about an article: number of votes before it, row, values
 
 
-class Marks:
-    """The spans of articles, taken in one article after the other, and which of them are gold.
+class SpanTables:
+    """Collect the spans of articles, one article after the other, and record which spans are gold.
 
-    Spans are known by their positions, in the order in which they came: by article, annotation, and place in the text.
-    Texts have numbers too; an article without any counts as one, since it has a row in `articles`.
+    The position of a span is its number in the order of articles, annotations, and places in the text. Texts have
+    numbers too. An article without texts counts as one text, because it has a row in `articles`.
     """
 
     def __init__(self, codebook: Codebook) -> None:
         self._codebook = codebook
         self._spans: list[Span] = []
         self._quotes: list[str] = []
-        self._text_of: list[int] = []  # of each span
-        self._texts: list[tuple[str, str]] = []  # of each text: the ids of its article and event
-        self._makers: list[Row] = []  # of each text
-        self._shown: list[bool] = []  # of each text: whether spans could be gold there
+        self._text_of: list[int] = []  # by span
+        self._texts: list[tuple[str, str]] = []  # by text: the ids of its article and event
+        self._makers: list[Row] = []  # by text
+        self._shown: list[bool] = []  # by text: whether the text can have gold spans
         self._gold: dict[str, list[int]] = {name: [] for name in codebook.layers}
-        self._votes: list[int] = []  # the spans that stand in `votes`, and the number of the annotation of each
+        self._votes: list[int] = []  # the positions of the spans in `votes`, and the annotation number of each
         self._voters: list[int] = []
-        self._who: list[Row] = []  # of each annotation
+        self._who: list[Row] = []  # by annotation
         self._documents: list[_Document] = []
 
-    def add(self, found: Conversion) -> dict[str | None, list[Span]]:
-        """Take in an article; its gold spans by text, in order of their places."""
-        numbers = {name: len(self._texts) + number for number, name in enumerate(found.texts)}
-        shown = list(found.texts.values())
-        self._texts += [(text.article_id, found.event_id) for text in shown] or [(found.article_id, found.event_id)]
-        self._makers += [made_by(found.gold)] * (len(shown) or 1)
-        self._shown += [found.gold is not None] * len(shown) or [False]
+    def add(self, conversion: Conversion) -> dict[str | None, list[Span]]:
+        """Add an article; return its gold spans by text, in order of their places."""
+        numbers = {name: len(self._texts) + number for number, name in enumerate(conversion.texts)}
+        shown = list(conversion.texts.values())
+        self._texts += [(text.article_id, conversion.event_id) for text in shown] or [
+            (conversion.article_id, conversion.event_id)
+        ]
+        self._makers += [made_by(conversion.gold)] * (len(shown) or 1)
+        self._shown += [conversion.gold is not None] * len(shown) or [False]
         chosen: Sequence[int] | None = None
-        for marked in found.marked:
-            positions = self._add_spans(found.texts, numbers, marked.spans)
+        for marked in conversion.marked:
+            positions = self._add_spans(conversion.texts, numbers, marked.spans)
             self._votes += positions
             self._voters += [len(self._who)] * len(positions)
-            self._add_annotation(found, marked)
-            if found.gold and found.gold.spans is marked.spans:
+            self._add_annotation(conversion, marked)
+            if conversion.gold and conversion.gold.spans is marked.spans:
                 chosen = positions
-        if found.gold and chosen is None:  # the spans of a majority are nobody's own
-            chosen = self._add_spans(found.texts, numbers, found.gold.spans)
+        if conversion.gold and chosen is None:  # majority: the spans belong to no single annotation
+            chosen = self._add_spans(conversion.texts, numbers, conversion.gold.spans)
         if chosen and len(shown) > 1:
             chosen = sorted(chosen, key=self._text_of.__getitem__)
-        by_text: dict[str | None, list[Span]] = {name: [] for name in found.texts}
+        by_text: dict[str | None, list[Span]] = {name: [] for name in conversion.texts}
         for position in chosen or ():
             span = self._spans[position]
             self._gold[span.layer].append(position)
             by_text[span.text_name].append(span)
         return by_text
 
-    def _add_spans(self, texts: dict[str, Shown], numbers: dict[str, int], spans: list[Span]) -> range:
+    def _add_spans(self, texts: dict[str, ArticleText], numbers: dict[str, int], spans: list[Span]) -> range:
         begin = len(self._spans)
         ordered = sorted(spans, key=_in_order)
         self._spans += ordered
-        for name, shown in texts.items() if len(texts) == 1 else ():  # as nearly all articles are
+        for name, shown in texts.items() if len(texts) == 1 else ():  # the usual case
             text = shown.index.text
             self._quotes += [text[span.start : span.end] for span in ordered]
             self._text_of += [numbers[name]] * len(ordered)
@@ -106,24 +161,24 @@ class Marks:
             self._text_of += [numbers[span.text_name] for span in ordered]
         return range(begin, len(self._spans))
 
-    def _add_annotation(self, found: Conversion, marked: Marked) -> None:
+    def _add_annotation(self, conversion: Conversion, marked: ConvertedAnnotation) -> None:
         annotator, editor = marked.annotator, marked.editor.name if marked.editor else None
         name = (marked.annotation_id, marked.task_id)
         maker = (annotator.name, KINDS[annotator.kind], editor, marked.ground_truth)
         self._who.append((*name, *maker))
         for (text, key), value in sorted(marked.document.items(), key=repr):
-            article_id = found.texts[text].article_id if text in found.texts else found.article_id
+            article_id = conversion.texts[text].article_id if text in conversion.texts else conversion.article_id
             nowhere, nothing = (None, None, None), (None, None, None, None)
-            about: Row = (None, article_id, found.event_id, *nowhere, key, (), (), ())
+            about: Row = (None, article_id, conversion.event_id, *nowhere, key, (), (), ())
             self._documents.append((len(self._votes), (*about, *name, None, *maker, *nothing), {key: value}))
 
     def sizes(self) -> dict[str, int]:
-        """How many rows there are by now in every config that holds spans."""
+        """Return the current number of rows of each config that holds spans."""
         gold = {name: len(positions) for name, positions in self._gold.items()}
         return gold | {schema.VOTES: len(self._votes) + len(self._documents)}
 
     def labels(self) -> Counter[tuple[str, str]]:
-        """How many gold spans have each label of each layer."""
+        """Return the number of gold spans by (layer, label)."""
         counts: Counter[tuple[str, str]] = Counter()
         for layer, positions in self._gold.items():
             groups = Counter(self._spans[position].labels for position in positions)
@@ -131,27 +186,27 @@ class Marks:
                 counts.update(dict.fromkeys(((layer, label) for label in labels), number))
         return counts
 
-    def tables(self) -> tuple[dict[str, pa.Table], list[pa.Array]]:
-        """The table of every config that holds spans; and the columns of `articles` in which they stand, nested."""
+    def tables(self) -> tuple[dict[str, pa.Table], dict[str, pa.Array]]:
+        """Return the table of each config that holds spans, and the nested columns of `articles` with these spans."""
         fields = list(zip(*map(_FIELDS, self._spans), strict=True)) or [()] * 9
         spans, labels = self._described(fields), fields[5]
         attributes = [span.attributes for span in self._spans]
         links = _Links(self._spans, spans)
         makers = pa.RecordBatch.from_struct_array(_MADE_BY.array(self._makers))
         tables: dict[str, pa.Table] = {}
-        nested: list[pa.Array] = []
+        nested: dict[str, pa.Array] = {}
         for name, layer in self._codebook.layers.items():
             positions = self._gold[name]
             at = pa.array(positions, pa.int32())
             rows = spans.take(at)
             shape = table_makers(self._codebook)[name].schema
-            found: list[Any] = [[layer.numbers[label] for label in labels[position]] for position in positions]
+            numbers: list[Any] = [[layer.numbers[label] for label in labels[position]] for position in positions]
             marks = [
-                Column(shape.field(layer.columns[0]).type).array(found if layer.multiple else [n for (n,) in found])
+                Column(shape.field(layer.columns[0]).type).array(numbers if layer.multiple else [n for (n,) in numbers])
             ]
             for key, attribute in layer.attributes.items():
-                given = attribute.encoded([attributes[position].get(key) for position in positions])
-                marks.append(Column(shape.field(key).type).array(given))
+                values = attribute.encoded([attributes[position].get(key) for position in positions])
+                marks.append(Column(shape.field(key).type).array(values))
             marks += [links.of(key, positions) for key in layer.relations]
             texts = [self._text_of[position] for position in positions]
             by = makers.take(pa.array(texts, pa.int32()))
@@ -161,12 +216,12 @@ class Marks:
                 [*(rows[part] for part in _NESTED), *marks],
                 fields=[shape.field(part) for part in (*_NESTED, *layer.columns)],
             )
-            nested.append(_lists(_counted(texts, len(self._texts)), inside, self._shown))
+            nested[name] = _lists(_counted(texts, len(self._texts)), inside, self._shown)
         tables[schema.VOTES] = self._vote_table(spans, links, attributes, fields)
         return tables, nested
 
     def _described(self, fields: Sequence[Sequence[Any]]) -> pa.RecordBatch:
-        """Of every span its place, layer and repair."""
+        """Return the place, layer and repair of each span."""
         ids, layers, _, starts, ends, _, repairs, originals, _ = fields
         kept = [(None, None) if repair is None else pair for repair, pair in zip(repairs, originals, strict=True)]
         texts = pa.array(self._text_of, pa.int32())
@@ -188,9 +243,10 @@ class Marks:
     def _vote_table(
         self, spans: pa.RecordBatch, links: _Links, attributes: list[dict[str, Any]], fields: Sequence[Sequence[Any]]
     ) -> pa.Table:
-        _, _, regions, _, _, labels, _, _, metas = fields
+        _, _, regions, _, _, _, _, _, metas = fields
+        labels = [span.given or span.labels for span in self._spans]
         who = pa.RecordBatch.from_struct_array(_WHO.array(self._who)).take(pa.array(self._voters, pa.int32()))
-        metas = [canonical_json(meta) if meta else None for meta in metas]
+        metas = [sorted_json(meta) if meta else None for meta in metas]
         whole = {name: spans[name] for name in _SPAN.names if name in _VOTE.names} | {
             "labels": _lists(list(map(len, labels)), pa.array(chain.from_iterable(labels), pa.string())),
             "attributes": _named(attributes),
@@ -205,7 +261,7 @@ class Marks:
         return self._with_documents(table) if self._documents else table
 
     def _with_documents(self, table: pa.Table) -> pa.Table:
-        """The votes with the values about articles, each after the spans of its annotation."""
+        """Insert the values about articles into the votes, each after the spans of its annotation."""
         documents = table_makers(self._codebook)[schema.VOTES].make([row for _, row, _ in self._documents])
         at = _VOTE.get_field_index("attributes")
         documents = documents.set_column(at, _VOTE.field(at), _named([value for _, _, value in self._documents]))
@@ -215,7 +271,7 @@ class Marks:
 
 
 class _Links:
-    """All arrows of some spans, as records."""
+    """All relations of some spans, as Arrow structs."""
 
     def __init__(self, spans: list[Span], described: pa.RecordBatch) -> None:
         position = {id(span): number for number, span in enumerate(spans)} if any(s.links for s in spans) else {}
@@ -231,12 +287,12 @@ class _Links:
         self._links = pa.StructArray.from_arrays(self._fields, type=_LINK)
 
     def all(self) -> pa.Array:
-        """The arrows of every span, with their names."""
+        """Return the relations of each span, with their names."""
         names = pa.array(self._names, pa.string())
         return _lists(self._counts, pa.StructArray.from_arrays([names, *self._fields], type=_RELATION))
 
     def of(self, name: str, positions: list[int]) -> pa.Array:
-        """The arrows of one name that the spans at `positions` have."""
+        """Return the relations with one name of the spans at `positions`."""
         counts: list[int] = []
         taken: list[int] = []
         for position in positions:
@@ -251,14 +307,14 @@ def _in_order(span: Span) -> tuple[Any, ...]:
     return span.start, -span.end, span.layer, span.labels, span.span_id
 
 
-def _sorted(links: list[Link]) -> list[Link]:
+def _sorted(links: list[SpanRelation]) -> list[SpanRelation]:
     if len(links) < 2:
         return links
     return sorted(links, key=lambda link: (link.name, link.target.start, link.target.end, link.target.span_id))
 
 
 def _named(several: Iterable[dict[str, Any]]) -> pa.Array:
-    """Values as text, one entry for each of several, none for nothing; a taxonomy's path with its levels joined."""
+    """Return values as (name, text) lists: one entry per value, none for None; levels of a taxonomy path are joined."""
     names: list[str] = []
     texts: list[str] = []
     ends = [0]
@@ -279,7 +335,7 @@ def _as_text(part: Any) -> str:
 
 
 def _counted(numbers: list[int], size: int) -> list[int]:
-    """How often each number below `size` occurs."""
+    """Count how often each number below `size` occurs."""
     counts = [0] * size
     for number in numbers:
         counts[number] += 1
@@ -287,7 +343,7 @@ def _counted(numbers: list[int], size: int) -> list[int]:
 
 
 def _lists(counts: list[int], values: pa.Array, there: list[bool] | None = None) -> pa.Array:
-    """Lists of so many of the `values`, one after the other; null where they are not `there`."""
+    """Return an array of lists: split `values` into lists of the lengths `counts`; null where `there` is False."""
     offsets = pa.array(accumulate(counts, initial=0), pa.int32())
-    missing = None if there is None or all(there) else pa.array([not one for one in there])
+    missing = None if there is None or all(there) else pa.array([not present for present in there])
     return pa.ListArray.from_arrays(offsets, values, pa.list_(values.type), mask=missing)

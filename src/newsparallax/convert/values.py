@@ -1,4 +1,4 @@
-"""Values of attributes and document layers: from what an export holds to what the codebook declares.
+"""Parse the values of attributes and document layers: from the export's form to the form that the codebook declares.
 
 Kinds and their Python values: choice and ref -> the key (a list of keys with `many`), text -> str (list with `many`),
 taxonomy -> a list of paths, each a list of str, rating -> int, number -> float.
@@ -6,84 +6,81 @@ taxonomy -> a list of paths, each a list of str, rating -> int, number -> float.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from .codebook import LEVELS, Field
-from .registry import Entity
-from .task import RegionValue
-
-
-class Refused(NamedTuple):
-    """Why a value cannot be taken."""
-
-    code: str
-    message: str
+from ..corpus import LEVELS, Entity, Field
+from ..exports import RegionValue
+from ..problems import Rejection
+from ..text import did_you_mean
 
 
 def parse_value(field: Field, value: RegionValue | None, entities: Mapping[str, Entity]) -> Any:
-    """The value of `field` in a result item's `value`, or Refused; None where the item holds nothing."""
+    """Return the value of `field` in a result item's `value`, or a Rejection; None where the item is empty."""
     if value is None:
-        return Refused("bad-value", "the item has no `value`")
+        return Rejection("bad-value", "the item has no `value`")
     chosen = value.choices
-    if chosen is not None and len(chosen) == 1:  # as nearly all values are; the parsers come to the same
-        word = chosen[0]
-        known = field.known.get(word) if field.kind == "choice" else word if word in entities else None
-        if known is not None and field.kind in ("choice", "ref"):
+    if chosen is not None and len(chosen) == 1 and type(word := chosen[0]) is str:  # the usual case
+        kind = field.kind
+        known = field.known.get(word) if kind == "choice" else word if kind == "ref" and word in entities else None
+        if known is not None:  # the parsers give the same result
             return [known] if field.many else known
     return _PARSERS[field.kind](field, value, entities)
 
 
 def _choice(field: Field, value: RegionValue, entities: Mapping[str, Entity]) -> Any:
-    chosen = value.choices
-    if chosen is None:
-        return Refused("bad-value", "expected `choices`")
+    if value.choices is None:
+        return Rejection("bad-value", "the item has no `choices`")
+    chosen = [LEVELS.join(path) for path in _paths(value.choices)]
     known = field.known
     try:
         return _one_or_many(field, [known[word] for word in chosen])
     except KeyError:
         unknown = [word for word in chosen if word not in known]
-        return Refused("unknown-value", f"{_listed(unknown)} not among {_listed(list(field.values))}")
+        return Rejection("unknown-value", _unknown(unknown, field))
 
 
 def _text(field: Field, value: RegionValue, entities: Mapping[str, Entity]) -> Any:
     if value.text is None:
-        return Refused("bad-value", "expected `text`")
+        return Rejection("bad-value", "the item has no `text`")
     return _one_or_many(field, [value.text] if isinstance(value.text, str) else value.text)
 
 
 def _ref(field: Field, value: RegionValue, entities: Mapping[str, Entity]) -> Any:
-    given = value.choices if value.choices is not None else value.text
-    if given is None:
-        return Refused("bad-value", "expected `choices` or `text` with ids of the registry")
-    ids = [part.strip() for part in ([given] if isinstance(given, str) else given)]
+    chosen = None if value.choices is None else [LEVELS.join(path) for path in _paths(value.choices)]
+    reference = chosen if chosen is not None else value.text
+    if reference is None:
+        return Rejection("bad-value", "the item has no `choices` and no `text` with ids of the registry")
+    ids = [part.strip() for part in ([reference] if isinstance(reference, str) else reference)]
     unknown = [part for part in ids if part not in entities]
     if unknown:
-        return Refused("unknown-reference", f"{_listed(unknown)} not in {field.registry}.toml")
+        message = f"{_listed(unknown)} is not in {field.registry}.toml{did_you_mean(unknown[0], entities)}"
+        return Rejection("unknown-reference", message)
     return _one_or_many(field, ids)
 
 
 def _taxonomy(field: Field, value: RegionValue, entities: Mapping[str, Entity]) -> Any:
-    if value.taxonomy is None:
-        return Refused("bad-value", "expected `taxonomy`")
+    nested = value.taxonomy if value.taxonomy is not None else value.choices
+    if nested is None:
+        return Rejection("bad-value", "the item has no `taxonomy` and no nested `choices`")
     if not field.values:  # the codebook leaves the tree open
-        return value.taxonomy
+        return _paths(nested)
     known = field.known
-    paths = [LEVELS.join(path) for path in value.taxonomy]
+    paths = [LEVELS.join(path) for path in _paths(nested)]
     unknown = [path for path in paths if path not in known]
     if unknown:
-        return Refused("unknown-value", f"{_listed(unknown)} not among {_listed(list(field.values))}")
+        return Rejection("unknown-value", _unknown(unknown, field))
     return [known[path].split(LEVELS) for path in paths]
 
 
 def _rating(field: Field, value: RegionValue, entities: Mapping[str, Entity]) -> Any:
     if value.rating is None or value.rating != int(value.rating) or abs(value.rating) >= 2**63:
-        return Refused("bad-value", f"expected a whole number as `rating`, found {value.rating}")
+        return Rejection("bad-value", f"`rating` is {value.rating}; expected an integer")
     return int(value.rating)
 
 
 def _number(field: Field, value: RegionValue, entities: Mapping[str, Entity]) -> Any:
-    return Refused("bad-value", "expected `number`") if value.number is None else float(value.number)
+    return Rejection("bad-value", "the item has no `number`") if value.number is None else float(value.number)
 
 
 _PARSERS = {
@@ -96,12 +93,21 @@ _PARSERS = {
 }
 
 
+def _paths(chosen: Sequence[str | list[str]]) -> list[list[str]]:
+    """Return choices as paths; with `allowNested`, Label Studio writes the path to a choice instead of its name."""
+    return [[word] if isinstance(word, str) else word for word in chosen]
+
+
 def _one_or_many(field: Field, values: list[str]) -> Any:
     if field.many:
         return values
     if len(values) == 1:
         return values[0]
-    return Refused("several-values", f"takes one value, found {_listed(values)}") if values else None
+    return Rejection("several-values", f"allows one value, found {_listed(values)}") if values else None
+
+
+def _unknown(unknown: list[str], field: Field) -> str:
+    return f"{_listed(unknown)} is not one of {_listed(list(field.values))}{did_you_mean(unknown[0], field.known)}"
 
 
 def _listed(words: list[str], limit: int = 8) -> str:
