@@ -1,35 +1,36 @@
-"""Counts of agreement by unit of text, so that the units can be resampled: the same for any order and any grouping.
+"""Count agreement by unit of text, so that the units can be resampled.
 
-A unit is an article; while fewer than ENOUGH_ARTICLES articles have marks, it is a block of one. What is held does not
-grow with the number of articles: from MOST_UNITS on, those whose ids have hashes that begin alike are one unit, and of
-very many pairs of annotators only some are kept one by one (MOST_PAIRS).
+The counts do not depend on the order or the grouping of the articles. A unit is an article; while fewer than
+ENOUGH_ARTICLES articles have findings, a unit is a block of an article. Memory does not grow with the number of
+articles: above MAX_UNITS units, units whose hashes begin with the same bits become one unit, and of many pairs of
+annotators only some keep separate counts (MAX_PAIRS).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from .ids import short_hash
-from .registry import AnnotatorKind
+from ..corpus import AnnotatorKind
+from ..ids import hash_number, short_hash
 
 ENOUGH_ARTICLES = 30
-MOST_UNITS = 512
-MOST_PAIRS = 32
+MAX_UNITS = 512
+MAX_PAIRS = 32
 BITS = 64
 
-# What is counted: layer (or name of a value about the article), measure, attribute or relation ("" for labels), and two
-# values or what the measure needs. Numbers are whole, or Fractions where values are numbers: sums are exact.
+# Key of a count: layer (or name of a value about the article), measure, attribute or relation ("" for labels), and two
+# parts that depend on the measure, such as two values. Counts are integers, or Fractions where values are numbers, so
+# sums are exact.
 Key = tuple[str, str, str, Any, Any]
 Counts = Counter[Key]
-Block = tuple[str, int] | None  # a block of an article: text and number; None for the article as a whole
+Block = tuple[str, int] | None  # a block of an article: text and number; None for the complete article
 
 
 class Group(NamedTuple):
-    """Whose agreement is counted: a pair, an annotator and the adjudicator, or (no names) all pairs of two kinds."""
+    """A group of comparisons: a pair, an annotator with the adjudicator, or (without names) all pairs of two kinds."""
 
     part: Literal["overall", "pair", "gold"]
     names: tuple[str, ...]
@@ -37,29 +38,29 @@ class Group(NamedTuple):
 
 
 def seed_of(*names: object) -> int:
-    """The number by which a unit is known: 64 bits of a hash of its names."""
-    return int.from_bytes(hashlib.sha256("\x1f".join(map(str, names)).encode("utf-8", "surrogatepass")).digest()[:8])
+    """Return the number of a unit: 64 bits of a hash of its names."""
+    return hash_number("\x1f".join(map(str, names)).encode("utf-8", "surrogatepass"))
 
 
-class Found:
-    """What was found in an article: keys by block, each as often as it was found, and numbers to add up."""
+class ArticleCounts:
+    """The findings of an article: keys by block, each repeated once per occurrence, and numbers to add up."""
 
     def __init__(self) -> None:
         self.keys: defaultdict[Block, list[Key]] = defaultdict(list)
         self.sums: list[tuple[Block, Key, Any]] = []
 
-    def take(self, other: Found) -> None:
-        """Take in what another one holds."""
+    def take(self, other: ArticleCounts) -> None:
+        """Add the findings of `other`."""
         for block, keys in other.keys.items():
             self.keys[block] += keys
         self.sums += other.sums
 
-    def pooled(self) -> Found:
-        """The same as it enters the sums over all pairs, where a and b are nobody in particular."""
-        pooled = Found()
+    def pooled(self) -> ArticleCounts:
+        """Return the findings for the sums over all pairs, in which the order of a and b has no meaning."""
+        pooled = ArticleCounts()
         for block, keys in self.keys.items():
             pooled.keys[block] = [_unordered(key) for key in keys]
-        pooled.sums = [found for found in self.sums if found[1][1] != "number"]
+        pooled.sums = [entry for entry in self.sums if entry[1][1] != "number"]
         return pooled
 
     def __bool__(self) -> bool:
@@ -75,10 +76,10 @@ def _unordered(key: Key) -> Key:
 
 @dataclass
 class Sample:
-    """Counts of one group.
+    """The counts of one group.
 
-    `blocks` maps article to block to counts while articles are few, then it is None and `groups` maps the first `depth`
-    bits of the articles' numbers to counts.
+    With few articles, `blocks` maps articles to blocks to counts. With more articles, `blocks` is None, and `groups`
+    maps the first `depth` bits of the articles' numbers to counts.
     """
 
     articles: int = 0
@@ -86,28 +87,28 @@ class Sample:
     groups: dict[int, Counts] = field(default_factory=dict)
     depth: int = BITS
 
-    def take(self, found: Found, unit: Callable[[Block], int]) -> None:
-        """Count what was found in an article that is not in here; `unit` numbers its blocks, and (None) itself."""
+    def take(self, counts: ArticleCounts, unit: Callable[[Block], int]) -> None:
+        """Add the findings of a new article; `unit` returns the numbers of its blocks, and for None its own number."""
         self.articles += 1
         if self.blocks is not None and self.articles < ENOUGH_ARTICLES:
             parts: dict[int, Counts] = {}
-            for block, keys in found.keys.items():
+            for block, keys in counts.keys.items():
                 if keys:
                     parts[unit(block)] = Counter(keys)
-            for block, key, number in found.sums:
+            for block, key, number in counts.sums:
                 parts.setdefault(unit(block), Counter())[key] += number
             self.blocks[unit(None)] = parts
             return
         self._leave_blocks()
         group = self.groups.setdefault(unit(None) >> (BITS - self.depth), Counter())
-        for keys in found.keys.values():
+        for keys in counts.keys.values():
             group.update(keys)
-        for _, key, number in found.sums:
+        for _, key, number in counts.sums:
             group[key] += number
         self._fold()
 
     def add(self, other: Sample) -> None:
-        """Take the counts of `other` in; it is left as it is."""
+        """Add the counts of `other`, which is not changed."""
         self.articles += other.articles
         if self.blocks is not None and other.blocks is not None and self.articles < ENOUGH_ARTICLES:
             for article, parts in other.blocks.items():
@@ -123,13 +124,13 @@ class Sample:
         self._fold()
 
     def _leave_blocks(self) -> None:
-        """From now on, articles are the units."""
+        """Change the units from blocks to articles."""
         if self.blocks is not None:
             blocks, self.blocks = self.blocks, None
             self._add_blocks(blocks)
 
     def _fold(self) -> None:
-        while len(self.groups) > MOST_UNITS:
+        while len(self.groups) > MAX_UNITS:
             self.groups, self.depth = fold(self.groups, self.depth, self.depth - 1), self.depth - 1
 
     def _add_blocks(self, articles: Mapping[int, Mapping[int, Counts]]) -> None:
@@ -139,17 +140,17 @@ class Sample:
                 group.update(counts)
 
     def units(self) -> tuple[dict[int, Counts], int]:
-        """Counts by unit, at most MOST_UNITS of them, and how many bits their numbers have."""
+        """Return the counts by unit (at most MAX_UNITS units), and the number of bits of the units' numbers."""
         if self.blocks is None:
             return self.groups, self.depth
         units, depth = {seed: counts for blocks in self.blocks.values() for seed, counts in blocks.items()}, BITS
-        while len(units) > MOST_UNITS:
+        while len(units) > MAX_UNITS:
             units, depth = fold(units, depth, depth - 1), depth - 1
         return units, depth
 
 
 def fold(units: dict[int, Counts], depth: int, to: int) -> dict[int, Counts]:
-    """Put units together whose numbers begin with the same `to` bits."""
+    """Merge units whose numbers begin with the same `to` bits; their numbers have `depth` bits."""
     if to == depth:
         return units
     folded: dict[int, Counts] = {}
@@ -165,20 +166,20 @@ def _add(units: dict[int, Counts], more: Mapping[int, Counts]) -> None:
 
 @dataclass
 class Agreement:
-    """Counts of all groups; `dropped` says whether there are pairs that are only in the sums over all."""
+    """The counts of all groups; `dropped` is True if some pairs are only in the sums over all pairs."""
 
     samples: dict[Group, Sample] = field(default_factory=dict)
     dropped: bool = False
 
-    def take(self, groups: Mapping[Group, Found], unit: Callable[[Block], int]) -> None:
-        """Count what was found in an article that is not in here; `unit` numbers its blocks, and (None) itself."""
-        for group, found in groups.items():
-            if found:
-                self._of(group).take(found, unit)
+    def take(self, groups: Mapping[Group, ArticleCounts], unit: Callable[[Block], int]) -> None:
+        """Add the findings of a new article; `unit` returns the numbers of its blocks, and for None its own number."""
+        for group, counts in groups.items():
+            if counts:
+                self._of(group).take(counts, unit)
         self._keep_some()
 
     def add(self, other: Agreement) -> None:
-        """Take the counts of `other` in; it is left as it is."""
+        """Add the counts of `other`, which is not changed."""
         self.dropped |= other.dropped
         for group, sample in other.samples.items():
             self._of(group).add(sample)
@@ -190,11 +191,11 @@ class Agreement:
         return self.samples[group]
 
     def _keep_some(self) -> None:
-        """Of too many pairs keep those with the lowest hashes: which these are does not depend on the order."""
-        if len(self.samples) <= MOST_PAIRS:
+        """Keep only the MAX_PAIRS pairs with the lowest hashes, so that the choice does not depend on the order."""
+        if len(self.samples) <= MAX_PAIRS:
             return
         for part in ("pair", "gold"):
             groups = [group for group in self.samples if group.part == part]
-            for group in sorted(groups, key=lambda group: short_hash(*group.names))[MOST_PAIRS:]:
+            for group in sorted(groups, key=lambda group: short_hash(*group.names))[MAX_PAIRS:]:
                 self.dropped = True
                 del self.samples[group]

@@ -1,36 +1,36 @@
-"""Figures of agreement -> tables of words, and the block of the card. No words of an article are in them."""
+"""Write the figures of agreement as tables and as the dataset card's block, without words of any article."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .markdown import table
+from .._util import table
 
-Figures = dict[str, Any]
+Metrics = dict[str, Any]
 
-MOST_DIFFERENCES = 12  # kinds of difference that are listed
+MAX_DIFFERENCES = 12  # maximum number of listed confusions
 NOT_THERE = "nothing"
 
-NOBODY = "No article has marks of two annotators that could be compared, so there is no agreement to tell."
+NO_PAIRS = "No article has annotations by two annotators that can be compared, so agreement is not measured."
 BRACKETS = (
-    "In brackets: {:.0%} bootstrap intervals, where there is enough to resample. One from 1.000 to 1.000 says that "
-    "nothing differed here, not that nothing would in other articles."
+    "In brackets: {:.0%} bootstrap intervals, if there are enough units to resample. An interval from 1.000 to 1.000 "
+    "means that the annotators agreed in these articles; they may differ in others."
 )
 
 
 class Shape(NamedTuple):
-    """A table: its head, where a colon at the end stands over numbers, and its rows."""
+    """A table: its head and its rows; a colon at the end of a head cell marks a column of numbers."""
 
     head: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
 
 
-def agreement_block(figures: Figures) -> Iterator[str]:
-    """The block of the card: every pair, or the sums over all of them where there are many."""
+def agreement_block(figures: Metrics) -> Iterator[str]:
+    """Yield the lines of the card's block: the sums over all pairs, unless there is only one pair, and each pair."""
     groups = [*(figures["overall"] if len(figures["pairs"]) != 1 else []), *figures["pairs"]]
     if not groups:
-        yield NOBODY
+        yield NO_PAIRS
         return
     for group in groups:
         yield from (f"**{group_title(group)}.** {group_sample(group)}", "")
@@ -38,43 +38,43 @@ def agreement_block(figures: Figures) -> Iterator[str]:
             yield from (*table(shape.head, shape.rows), "")
         yield from (line for part in (notes(group), differences(group)) if part for line in (part, ""))
     if figures["pairs_not_shown"]:
-        yield from (f"The {figures['pairs_not_shown']:,} pairs one by one: `scripts/agreement.py`.", "")
+        yield from (f"`newsparallax agreement` shows each of the {figures['pairs_not_shown']:,} pairs.", "")
     yield BRACKETS.format(figures["bootstrap"]["share"])
 
 
-def group_title(group: Figures) -> str:
-    """Whose agreement it is, and of what kind they are."""
+def group_title(group: Metrics) -> str:
+    """Return the title of a group: the annotators and their kinds."""
     what = f"between {group['between']}"
     if set(group["kinds"]) != {"human"}:
-        what += ", not between humans" if "model" in group["kinds"] else ", who may not be humans"
+        what += ", not between humans" if "model" in group["kinds"] else ", who may not be human"
     return f"{' and '.join(group['annotators'])}: {what}" if group["annotators"] else f"All pairs {what}"
 
 
-def group_sample(group: Figures) -> str:
-    """How much there is, and what is resampled."""
+def group_sample(group: Metrics) -> str:
+    """Return a sentence with the number of articles and the resampled units."""
     articles = f"{group['articles']:,} article{'s' * (group['articles'] != 1)}"
     if group["unit"] == "articles":
-        return f"{articles}, which are resampled."
-    return f"{articles}; resampled are {group['units']:,} {group['unit']}."
+        return f"{articles}; the intervals resample articles."
+    return f"{articles}; the intervals resample {group['units']:,} {group['unit']}."
 
 
-def group_tables(group: Figures) -> Iterator[Shape]:
-    """Spans by layer; labels and values; ids and arrows; each where there is anything."""
+def group_tables(group: Metrics) -> Iterator[Shape]:
+    """Yield the tables that have rows: spans by layer; labels and values; ids and relations."""
     for shape in (_spans(group), _values(group), _counted(group)):
         if shape.rows:
             yield shape
 
 
-def _names(group: Figures) -> str:
+def _names(group: Metrics) -> str:
     return f" {' / '.join(group['annotators'])}" if group["annotators"] else ""
 
 
-def _sides(n: Figures) -> str:
+def _sides(n: Metrics) -> str:
     return f"{n['a_and_b']:,}" if "a_and_b" in n else f"{n['a']:,} / {n['b']:,}"
 
 
-def _spans(group: Figures) -> Shape:
-    head = ("layer", f"marks{_names(group)}:", "exact F1:", "with label F1:", "overlap F1:")
+def _spans(group: Metrics) -> Shape:
+    head = ("layer", f"spans{_names(group)}:", "exact F1:", "with label F1:", "overlap F1:")
     rows = [
         (name, _sides(layer["n"]), *(shown(layer[key]) for key in ("exact", "exact_label", "overlap")))
         for name, layer in group["layers"].items()
@@ -83,26 +83,29 @@ def _spans(group: Figures) -> Shape:
     return Shape(head, rows)
 
 
-def _values(group: Figures) -> Shape:
-    """In sums over all pairs, alpha is over all annotators, on the `values` that they gave at the very same places."""
+def _values(group: Metrics) -> Shape:
+    """Make the table of labels and values.
+
+    In sums over all pairs, alpha is over all annotators, on the `values` that they gave at exactly the same places.
+    """
     pooled = not group["annotators"]
     head = ("labels and values", "n:", "same:", "scale", *(("values:", "alpha:") if pooled else ("alpha:", "kappa:")))
     rows = []
-    for name, found in _fields(group):
-        if "alpha" in found and found["n"]:
-            same, scale = shown(found["equal"], interval=False), str(found["level"])
-            alpha, kappa = shown(found["alpha"]), shown(found.get("kappa"))
-            last = (f"{found['values']:,}", alpha) if pooled else (alpha, kappa)
-            rows.append((name, f"{found['n']:,}", same, scale, *last))
+    for name, metrics in _fields(group):
+        if "alpha" in metrics and metrics["n"]:
+            same, scale = shown(metrics["equal"], interval=False), str(metrics["level"])
+            alpha, kappa = shown(metrics["alpha"]), shown(metrics.get("kappa"))
+            last = (f"{metrics['values']:,}", alpha) if pooled else (alpha, kappa)
+            rows.append((name, f"{metrics['n']:,}", same, scale, *last))
     return Shape(head, rows)
 
 
-def _counted(group: Figures) -> Shape:
-    head = ("ids and arrows", f"given{_names(group)}:", "both:", "F1:")
+def _counted(group: Metrics) -> Shape:
+    head = ("ids and relations", f"values{_names(group)}:", "both:", "F1:")
     rows = [
-        (name, _sides(found["n"]), _number(found["n"]["both"]), shown(found["f1"]))
-        for name, found in (*_fields(group), *_arrows(group))
-        if "f1" in found and any(found["n"].values())
+        (name, _sides(metrics["n"]), _number(metrics["n"]["both"]), shown(metrics["f1"]))
+        for name, metrics in (*_fields(group), *_relations(group))
+        if "f1" in metrics and any(metrics["n"].values())
     ]
     return Shape(head, rows)
 
@@ -111,46 +114,46 @@ def _number(number: float) -> str:
     return f"{number:,.1f}" if isinstance(number, float) else f"{number:,}"
 
 
-def _fields(group: Figures) -> Iterator[tuple[str, Figures]]:
-    """Labels, attributes and values about the article with their names."""
+def _fields(group: Metrics) -> Iterator[tuple[str, Metrics]]:
+    """Yield labels, attributes and values about the article, with their names."""
     for name, layer in group["layers"].items():
         yield f"{name}: labels", layer["labels"]
-        yield from ((f"{name}.{key}", found) for key, found in layer["attributes"].items())
+        yield from ((f"{name}.{key}", metrics) for key, metrics in layer["attributes"].items())
     yield from group["document"].items()
 
 
-def _arrows(group: Figures) -> Iterator[tuple[str, Figures]]:
+def _relations(group: Metrics) -> Iterator[tuple[str, Metrics]]:
     for name, layer in group["layers"].items():
         yield from ((f"{name} -> {key}", found) for key, found in layer["relations"].items())
         if "tuples" in layer:
-            yield f"{name}: label and arrows", layer["tuples"]
+            yield f"{name}: label and relations", layer["tuples"]
 
 
-def notes(group: Figures) -> str:
-    """Of how many spans both, one or none wrote a note; what they wrote is not compared."""
-    found = [
+def notes(group: Metrics) -> str:
+    """Return a sentence with the number of notes by both, one or none of the annotators; their text is not compared."""
+    lines = [
         f"{name} {n['both']:,} / {n.get('one', n['a'] + n['b']):,} / {n['none']:,}"
         for name, field in _fields(group)
         if field.get("kind") == "text" and any((n := field["n"]).values())
     ]
-    return f"Notes, written by both / one / none: {'; '.join(found)}." if found else ""
+    return f"Notes by both / one / neither annotator: {'; '.join(lines)}." if lines else ""
 
 
-def differences(group: Figures) -> str:
-    """Which labels and values stand against which others, the most frequent first."""
-    found = [
+def differences(group: Metrics) -> str:
+    """Return a sentence with the confusions of labels and values, the most frequent first."""
+    lines = [
         (-number, f"{name}: {x or NOT_THERE} / {y or NOT_THERE} {number:,}")
         for name, field in _fields(group)
         for x, y, number in field.get("table", ())
         if x != y
     ]
-    listed = [text for _, text in sorted(found, key=lambda entry: entry[0])]
-    more = f"; and {len(listed) - MOST_DIFFERENCES:,} more" if len(listed) > MOST_DIFFERENCES else ""
-    return f"Confusions{_names(group)}: {'; '.join(listed[:MOST_DIFFERENCES])}{more}." if listed else ""
+    listed = [text for _, text in sorted(lines, key=lambda entry: entry[0])]
+    more = f"; and {len(listed) - MAX_DIFFERENCES:,} more" if len(listed) > MAX_DIFFERENCES else ""
+    return f"Confusions{_names(group)}: {'; '.join(listed[:MAX_DIFFERENCES])}{more}." if listed else ""
 
 
-def shown(measure: Figures | None, *, interval: bool = True) -> str:
-    """A measure with its interval in brackets."""
+def shown(measure: Metrics | None, *, interval: bool = True) -> str:
+    """Return a measure as text, with its interval in brackets."""
     if measure is None:
         return ""
     if measure["value"] is None:
@@ -160,5 +163,5 @@ def shown(measure: Figures | None, *, interval: bool = True) -> str:
 
 
 def _digits(number: float) -> str:
-    """Three digits; 1.000 is only what is 1."""
+    """Round to three digits; only 1 itself becomes 1.000."""
     return "0.999" if 0.999 < number < 1 else f"{number:.3f}"

@@ -1,9 +1,10 @@
-"""Which mark of one annotator is which mark of another: one to one, the same for either order of the two.
+"""Match the spans of two annotators one to one; the result does not depend on the order of the two.
 
-Spans of one layer and text are matched in two steps. First those with the same offsets; where several lie at one place,
-those with the same labels first, then those with the most values and arrows in common. What is left is matched where it
-overlaps: as many spans as possible, and among the ways to do that the one with the largest shares in common (Dice).
-Labels do not steer this second step, so that agreement on labels is not made by the matching.
+Spans of one layer and text are matched in two steps. The first step matches spans with the same offsets. Where several
+spans have the same offsets, spans with the same labels come first, then spans with the most values and relations in
+common. The second step matches the remaining spans that overlap: as many spans as possible, and with the largest total
+of shared parts (Dice). Labels have no influence on the second step, so the matching does not inflate the agreement on
+labels.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from .spans import Marked, Span
+from ..convert import ConvertedAnnotation, Span
 
-ONE = 1_000_000  # a whole, in the whole numbers in which shares are counted
-_MATCHED = 1 << 80  # weighs more than all shares together: the number of matches comes first
+ONE = 1_000_000  # the integer for a share of 1: shares are in millionths
+_MATCHED = 1 << 80  # more than all shares together, so that the number of matches has priority
 _SAME_LABELS = 1 << 40
 
 Sides = tuple[Span | None, Span | None]
@@ -26,37 +27,37 @@ Ranges = list[tuple[str, int, int]]
 
 @dataclass
 class Comparison:
-    """Two annotations of one article with their spans matched.
+    """Two annotations of one article with their matched spans.
 
-    `matches` has every span of both once, by layer and text: (a's, b's), (a's, None) or (None, b's). `partner` maps the
-    `id()` of a matched span of `a` to b's.
+    `matches` has each span of both once, by layer and text: (a's, b's), (a's, None) or (None, b's). `partner` maps the
+    `id()` of a matched span of `a` to the span of `b`.
     """
 
-    a: Marked
-    b: Marked
+    a: ConvertedAnnotation
+    b: ConvertedAnnotation
     matches: dict[tuple[str, str], list[Sides]] = field(default_factory=dict)
     partner: dict[int, Span] = field(default_factory=dict)
 
 
-def by_layer(marked: Marked) -> Layers:
-    """The spans of an annotation by layer and text, and then by offsets."""
-    found: Layers = {}
+def by_layer(marked: ConvertedAnnotation) -> Layers:
+    """Return the spans of an annotation by layer and text, and then by offsets."""
+    layers: Layers = {}
     for span in marked.spans:
-        found.setdefault((span.layer, span.text_name), {}).setdefault((span.start, span.end), []).append(span)
-    return found
+        layers.setdefault((span.layer, span.text_name), {}).setdefault((span.start, span.end), []).append(span)
+    return layers
 
 
-def compare(a: Marked, b: Marked, spans_a: Layers, spans_b: Layers) -> Comparison:
-    """Match the spans of two annotations, given as `by_layer` gives them."""
-    found = Comparison(a, b)
+def compare(a: ConvertedAnnotation, b: ConvertedAnnotation, spans_a: Layers, spans_b: Layers) -> Comparison:
+    """Match the spans of two annotations; `spans_a` and `spans_b` come from `by_layer`."""
+    comparison = Comparison(a, b)
     for key in {**spans_a, **spans_b}:
-        found.matches[key] = sides = match_spans(spans_a.get(key, {}), spans_b.get(key, {}))
-        found.partner.update((id(one), other) for one, other in sides if one is not None and other is not None)
-    return found
+        comparison.matches[key] = sides = match_spans(spans_a.get(key, {}), spans_b.get(key, {}))
+        comparison.partner.update((id(left), right) for left, right in sides if left is not None and right is not None)
+    return comparison
 
 
 def match_spans(a: Spans, b: Spans) -> list[Sides]:
-    """Match spans of one layer and text of two annotators; what has no partner stands alone."""
+    """Match the spans of two annotators in one layer and text; spans without a partner are paired with None."""
     sides: list[Sides] = []
     left: list[Span] = []
     right = [span for place, theirs in b.items() if place not in a for span in theirs]
@@ -77,23 +78,23 @@ def match_spans(a: Spans, b: Spans) -> list[Sides]:
 
 
 def pair_up(a: list[Span], b: list[Span]) -> list[Sides]:
-    """Match spans with the same offsets: as many as possible, same labels first, then the most alike."""
+    """Match spans with the same offsets: as many as possible, same labels first, then the most similar."""
     a, b = sorted(a, key=_content), sorted(b, key=_content)
     if list(map(_content, a)) > list(map(_content, b)):
-        return [(one, other) for other, one in pair_up(b, a)]
-    weights = {(i, j): _MATCHED + _alike(one, other) for i, one in enumerate(a) for j, other in enumerate(b)}
+        return [(left, right) for right, left in pair_up(b, a)]
+    weights = {(i, j): _MATCHED + _alike(left, right) for i, left in enumerate(a) for j, right in enumerate(b)}
     return _chosen(a, b, weights)
 
 
 def _match_overlapping(a: list[Span], b: list[Span]) -> list[Sides]:
     a, b = _in_order(a), _in_order(b)
-    if (a[0].start, a[0].end) > (b[0].start, b[0].end):  # not the same: what has the same place is matched before
-        return [(one, other) for other, one in _match_overlapping(b, a)]
+    if (a[0].start, a[0].end) > (b[0].start, b[0].end):  # never equal: equal places are matched before
+        return [(left, right) for right, left in _match_overlapping(b, a)]
     return _chosen(a, b, dict(_overlapping(a, b)))
 
 
 def _in_order(spans: list[Span]) -> list[Span]:
-    """Spans in the order of `_content`, which takes time and is seldom needed."""
+    """Sort spans in the order of `_content`; `_content` is slow, so `_place` replaces it where it is sufficient."""
     keys = {(span.start, span.end, span.labels) for span in spans}
     return sorted(spans, key=_content if len(keys) < len(spans) else _place)
 
@@ -111,20 +112,20 @@ def _chosen(a: list[Span], b: list[Span], weights: dict[tuple[int, int], int]) -
 
 
 def _content(span: Span) -> tuple[int, int, tuple[str, ...], str]:
-    """An order of spans that depends on nothing but what was marked."""
+    """Return a sort key of spans that depends only on the annotated content."""
     return span.start, span.end, span.labels, repr(span.content())
 
 
-def _alike(one: Span, other: Span) -> int:
-    """How much two marks of the same place have in common: labels above all, then values and arrows."""
-    values = sum(bool(other.attributes.get(key) == value) for key, value in one.attributes.items())
-    theirs = {(link.name, link.target.start, link.target.end) for link in other.links}
-    arrows = sum((link.name, link.target.start, link.target.end) in theirs for link in one.links)
-    return _SAME_LABELS * (one.labels == other.labels) + values + arrows
+def _alike(a: Span, b: Span) -> int:
+    """Return the similarity of two spans at the same place: labels first, then the common values and relations."""
+    values = sum(bool(b.attributes.get(key) == value) for key, value in a.attributes.items())
+    theirs = {(link.name, link.target.start, link.target.end) for link in b.links}
+    arrows = sum((link.name, link.target.start, link.target.end) in theirs for link in a.links)
+    return _SAME_LABELS * (a.labels == b.labels) + values + arrows
 
 
 def _overlapping(a: list[Span], b: list[Span]) -> Iterator[tuple[tuple[int, int], int]]:
-    """Positions of the spans of `a` and `b` (in order of their starts) that share code points, with their weight."""
+    """Yield the positions of spans of `a` and `b` that share code points, with their weight; both in order of start."""
     first = 0
     for i, one in enumerate(a):
         while first < len(b) and b[first].end <= one.start:
@@ -139,7 +140,7 @@ def _overlapping(a: list[Span], b: list[Span]) -> Iterator[tuple[tuple[int, int]
 
 
 def ranges(spans: Iterable[Span]) -> Ranges:
-    """The code points of some spans as (text, start, end) that do not overlap, in order."""
+    """Merge spans into sorted ranges (text, start, end) in code points that do not overlap."""
     merged: Ranges = []
     for text, start, end in sorted((span.text_name, span.start, span.end) for span in spans):
         if merged and merged[-1][0] == text and merged[-1][2] >= start:
@@ -150,7 +151,7 @@ def ranges(spans: Iterable[Span]) -> Ranges:
 
 
 def dice(a: Ranges, b: Ranges) -> int:
-    """The share of code points that two sets have in common, 2|A and B| / (|A| + |B|), in millionths."""
+    """Return the Dice coefficient of two sets of code points, 2|A and B| / (|A| + |B|), in millionths."""
     if a == b:
         return ONE if a else 0
     shared = sum(
@@ -163,10 +164,10 @@ def dice(a: Ranges, b: Ranges) -> int:
 
 
 def assign(weights: dict[tuple[int, int], int]) -> list[tuple[int, int]]:
-    """Of pairs (i, j) with their weights (above 0), those of the heaviest one-to-one matching, in order.
+    """Return the pairs (i, j) of the one-to-one matching with the largest total weight, in order; weights are above 0.
 
-    Each group of pairs that hang together is solved by itself, by longest augmenting paths; the effort grows with the
-    square of the group's pairs at worst.
+    Each connected group of pairs is solved separately, by longest augmenting paths. In the worst case, the effort grows
+    with the square of the number of pairs in a group.
     """
     chosen: list[tuple[int, int]] = []
     for group in _components(weights):
@@ -178,7 +179,7 @@ def assign(weights: dict[tuple[int, int], int]) -> list[tuple[int, int]]:
 
 
 def _components(pairs: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """The pairs in groups that share no i and no j, each in order."""
+    """Yield the connected groups of pairs, each in order; two groups share no i and no j."""
     of_left: dict[int, list[int]] = {}
     of_right: dict[int, list[int]] = {}
     for i, j in sorted(pairs):
@@ -193,7 +194,7 @@ def _components(pairs: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, in
             continue
         seen.add(start)
         group = [start]
-        for i in group:  # grows while it is walked
+        for i in group:  # the loop appends to `group`
             for k in sorted({k for j in of_left[i] for k in of_right[j]} - seen):
                 seen.add(k)
                 group.append(k)
@@ -201,7 +202,7 @@ def _components(pairs: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, in
 
 
 def _heaviest(weights: dict[tuple[int, int], int]) -> list[tuple[int, int]]:
-    """The heaviest matching of one group: paths that gain most are added while any gains."""
+    """Return the heaviest matching of one group: add the path with the largest gain, as long as there is a gain."""
     of_left: defaultdict[int, list[int]] = defaultdict(list)
     for i, j in weights:
         of_left[i].append(j)
@@ -209,7 +210,7 @@ def _heaviest(weights: dict[tuple[int, int], int]) -> list[tuple[int, int]]:
     held: dict[int, int] = {}  # i -> j
     while True:
         gain = {i: 0 for i in of_left if i not in held}
-        came: dict[int, int] = {}  # j -> the i from which the best path reaches it
+        came: dict[int, int] = {}  # j -> the i before it on the best path
         best: dict[int, int] = {}
         waiting = deque(gain)
         while waiting:

@@ -1,9 +1,9 @@
-"""Measures of agreement: F1, Krippendorff's alpha and Cohen's kappa, with bootstrap intervals.
+"""Compute measures of agreement: F1, Krippendorff's alpha and Cohen's kappa, with bootstrap intervals.
 
-A measure is computed for many rows of counts at once: row 0 has the counts as they are, each other row those of a
-Poisson bootstrap sample, in which every unit stands as often as a Poisson(1) variable says. That is drawn from a hash
-of the unit's own number: no order, grouping, clock or library's random numbers matter. Where a measure is undefined it
-is NaN here, and null with a reason in a `Stat`.
+A measure is computed for many rows of counts at once. Row 0 has the original counts. Each other row has the counts of a
+Poisson bootstrap sample, in which a Poisson(1) variable gives the number of occurrences of each unit. The variable is
+drawn from a hash of the unit's number, so the result does not depend on order, grouping, clock or a library's random
+numbers. An undefined measure is NaN in this module, and None with a reason in a `Stat`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ import krippendorff
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.given import Values
-from ..core.samples import MOST_UNITS, Sample
+from .compare import Values
+from .counts import MAX_UNITS, Sample
 
 RESAMPLES = 1000
-SHARE = 0.95  # of the resamples, that an interval holds
-LEAST_UNITS = 10  # with fewer there is too little to resample
-DEFINED = 950  # resamples for which a measure must be defined
+SHARE = 0.95  # the share of the resamples in an interval
+MIN_UNITS = 10  # the minimum number of units for an interval
+DEFINED = 950  # the minimum number of resamples with a defined measure, for an interval
 DIGITS = 6
-_HELD = 4_000_000  # numbers of a matrix held at a time
+_HELD = 4_000_000  # the maximum number of matrix elements in memory at a time
 
 Number = int | Fraction
 Level = Literal["nominal", "ordinal", "masi"]
-Place = tuple[str, str, str]  # the first part of a key of the counts: layer, measure, name
+Place = tuple[str, str, str]  # the first three parts of a key of the counts: layer, measure, name
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.float64]  # a number for each row of counts
 Tables = NDArray[np.float64]  # a table (value by value) for each row of counts
@@ -41,20 +41,20 @@ _LIMITS = np.cumsum([2**32 * math.exp(-1) / math.factorial(k) for k in range(13)
 
 
 class Stat(NamedTuple):
-    """A measure with its interval; where one of them is None, the reason."""
+    """A measure with its interval; `reason` explains why one of them is None."""
 
     value: float | None
     interval: tuple[float, float] | None = None
     reason: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the JSON output."""
+        """Return the measure in the form of the JSON output."""
         interval = list(self.interval) if self.interval else None
         return {"value": self.value, "interval": interval} | ({"reason": self.reason} if self.reason else {})
 
 
 class Resampled:
-    """The counts of a sample in rows: as they are, and resampled."""
+    """The counts of a sample in rows: the original counts in row 0, and the resampled counts."""
 
     def __init__(self, sample: Sample):
         units, bits = sample.units()
@@ -67,65 +67,68 @@ class Resampled:
             for key, number in counts.items():
                 if key[1] != "number" or key[3] in ("same", "different"):  # sums of numbers: see `numbers`
                     self._counts[row, columns[key]] = number
-        self._sums = self._weights @ self._counts  # exact: whole numbers below 2**53
+        self._sums = self._weights @ self._counts  # exact: integers below 2**53
         self._columns: dict[Place, list[tuple[Any, Any, int]]] = {}
         for (layer, measure, name, x, y), column in columns.items():
             self._columns.setdefault((layer, measure, name), []).append((x, y, column))
 
     def cells(self, *places: Place) -> list[tuple[Any, Any, Rows]]:
-        """The last two parts of every key of these places, with its counts."""
+        """Return the last two parts of each key of these places, with the key's counts."""
         columns = (column for place in places for column in self._columns.get(place, []))
         return [(x, y, self._sums[:, column]) for x, y, column in columns]
 
     def rows(self, place: Place, *who: str) -> list[Rows]:
-        """The counts of some keys of a place, by the last part but one."""
-        found = {x: rows for x, _, rows in self.cells(place)}
-        return [found.get(x, np.zeros(len(self._sums))) for x in who]
+        """Return the counts of the keys of a place whose fourth parts are `who`, in that order."""
+        by_category = {x: rows for x, _, rows in self.cells(place)}
+        return [by_category.get(x, np.zeros(len(self._sums))) for x in who]
 
     def total(self, cells: Iterable[tuple[Any, Any, Rows]]) -> Rows:
-        """The sum of some cells."""
+        """Return the sum of some cells."""
         return sum((rows for _, _, rows in cells), np.zeros(len(self._sums)))
 
     def units_of(self, *places: Place, paired: bool = False) -> int:
-        """How many units have counts at these places; if `paired`, of pairs in which none is missing."""
+        """Return the number of units with counts at these places; if `paired`, only counts without a missing value."""
         columns = (column for place in places for column in self._columns.get(place, []))
         wanted = [column for x, y, column in columns if not paired or (x is not None and y is not None)]
         return int(self._counts[:, wanted].any(axis=1).sum())
 
     def numbers(self, place: Place) -> tuple[list[Number], Matrix]:
-        """What interval alpha is made from, exactly and (in another scale) in rows.
+        """Return the sums for interval alpha: exact sums of the original counts, and scaled sums in rows.
 
-        That is how many numbers there are, the sum and the sum of squares of their distances from the mean, times the
-        number of all numbers, and the sum of squared differences, times its square.
+        Let n be the number of all numbers. The sums are: the number of numbers; the sum of their distances from the
+        mean, times n; the sum of the squares of these distances, times n squared; and the sum of squared differences,
+        times n squared.
         """
         parts = ("n", "sum", "squares", "difference")
-        found: list[list[Any]] = [[counts.get((*place, part, ""), 0) for part in parts] for counts in self._units]
-        n, total = (sum(unit[part] for unit in found) for part in (0, 1))
-        moved = [(k, s * n - k * total, (q * n - 2 * s * total) * n + k * total**2, d * n * n) for k, s, q, d in found]
+        numbers: list[list[Any]] = [[counts.get((*place, part, ""), 0) for part in parts] for counts in self._units]
+        n, total = (sum(unit[part] for unit in numbers) for part in (0, 1))
+        moved = [
+            (k, s * n - k * total, (q * n - 2 * s * total) * n + k * total**2, d * n * n) for k, s, q, d in numbers
+        ]
         exact = [sum(column) for column in zip(*moved, strict=True)]
         scale = math.isqrt(int(exact[2])) or 1
         scaled = [[float(k), float(s / scale), float(q / scale**2), float(d / scale**2)] for k, s, q, d in moved]
         return exact, self._weights @ np.array(scaled)
 
 
-@lru_cache(maxsize=4 * MOST_UNITS)
+@lru_cache(maxsize=4 * MAX_UNITS)
 def _weights(number: int, bits: int) -> Rows:
-    """How often a unit stands in each row: once in row 0, then as a Poisson(1) variable says."""
+    """Return the weight of a unit in each row: 1 in row 0, and a Poisson(1) variable in the other rows."""
     drawn = hashlib.shake_256(f"{number}/{bits}".encode()).digest(4 * RESAMPLES)
     times = np.searchsorted(_LIMITS, np.frombuffer(drawn, "<u4"), side="right")
     return np.concatenate([[1.0], times.astype(float)])
 
 
 def stat(rows: Rows, undefined: str, units: int, exact: float | None = None) -> Stat:
-    """The measure of row 0 (or `exact`, the same computed more exactly) with the interval that the other rows give.
+    """Return the measure of row 0 (or `exact`, its more exact value) with the interval from the other rows.
 
-    `undefined` is the reason where row 0 is undefined; `units` is how many units have any counts for it.
+    `undefined` is the reason if row 0 is undefined. `units` is the number of units with counts for the measure.
     """
     if np.isnan(rows[0]):
         return Stat(None, None, undefined)
     value = round(float(rows[0] if exact is None else exact), DIGITS) + 0.0  # no -0.0
     defined = rows[1:][~np.isnan(rows[1:])]
-    if units < LEAST_UNITS:
+    if units < MIN_UNITS:
         return Stat(value, None, f"only {units} units to resample" if units != 1 else "only 1 unit to resample")
     if len(defined) < DEFINED:
         return Stat(value, None, f"undefined in {RESAMPLES - len(defined):,} of {RESAMPLES:,} resamples")
@@ -134,31 +137,31 @@ def stat(rows: Rows, undefined: str, units: int, exact: float | None = None) -> 
 
 
 def share(part: Rows, whole: Rows) -> Rows:
-    """`part` of `whole`, NaN where that is 0."""
+    """Return `part` / `whole`; NaN where `whole` is 0."""
     made: Rows = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
     return made
 
 
 def f1(both: Rows, a: Rows, b: Rows) -> Rows:
-    """2 * both / (a + b): the same for either order, and defined where either has anything."""
+    """Return 2 * both / (a + b), which does not depend on the order of a and b; undefined only where both are 0."""
     return share(2 * both, a + b)
 
 
 class Table(NamedTuple):
-    """Pairs of values with their counts: the first value of a pair in rows of a table, the second in columns."""
+    """Pairs of values with their counts: table rows for the first value of a pair, table columns for the second."""
 
     values: list[Values]
     cells: list[tuple[Values, Values, Rows]]
 
     def over(self, measure: Callable[[Tables], Rows]) -> Rows:
-        """A measure of the tables of all rows of counts, of as many at a time as fit in memory."""
+        """Compute a measure of the tables of all rows of counts, in batches that fit in memory."""
         rows = len(self.cells[0][2]) if self.cells else 0
         many = max(1, _HELD // max(1, len(self.values)) ** 2)
         parts = [measure(self.tables(slice(at, at + many))) for at in range(0, rows, many)]
         return np.concatenate(parts) if parts else np.full(RESAMPLES + 1, np.nan)
 
     def tables(self, rows: slice) -> Tables:
-        """The tables of some rows of counts."""
+        """Return the tables of some rows of counts."""
         at = {value: number for number, value in enumerate(self.values)}
         made: Tables = np.zeros((len(range(*rows.indices(RESAMPLES + 1))), len(at), len(at)))
         for x, y, counts in self.cells:
@@ -167,12 +170,12 @@ class Table(NamedTuple):
 
 
 def equal(table: Table) -> Rows:
-    """The share of pairs with the same value twice."""
+    """Return the share of pairs with two equal values."""
     return table.over(lambda tables: share(np.trace(tables, axis1=1, axis2=2), tables.sum((1, 2))))
 
 
 def kappa(table: Table) -> Rows:
-    """Cohen's kappa; undefined where nothing was compared, and where both always gave one and the same value."""
+    """Return Cohen's kappa; undefined where there are no pairs, and where all values are equal."""
 
     def measure(tables: Tables) -> Rows:
         n = tables.sum((1, 2))
@@ -183,10 +186,10 @@ def kappa(table: Table) -> Rows:
 
 
 def alpha(table: Table, level: Level) -> Rows:
-    """Krippendorff's alpha; undefined where all values are the same, or none has a second one.
+    """Return Krippendorff's alpha; undefined where all values are equal, or where there are no pairs.
 
-    The cells of the table are pairs of values that two people gave about the same thing, in any order; where m people
-    gave values about it, all their pairs, each counted 1 / (m - 1) times.
+    The cells of the table are pairs of values that two people gave on the same span or article, in any order. Where m
+    people gave values, the cells have all their pairs, each counted 1 / (m - 1) times.
     """
 
     def measure(tables: Tables) -> Rows:
@@ -201,7 +204,7 @@ def alpha(table: Table, level: Level) -> Rows:
 
 
 def _distances(level: Level, values: list[Values], of_value: Matrix) -> Tables:
-    """Squared distances of the values, for each row: ordinal ones depend on how often each value occurs."""
+    """Return the squared distances of the values for each row; ordinal distances depend on the values' frequencies."""
     if level == "ordinal":
         middle = np.cumsum(of_value, axis=1) - of_value / 2
         return np.asarray((middle[:, :, None] - middle[:, None, :]) ** 2)
@@ -211,24 +214,24 @@ def _distances(level: Level, values: list[Values], of_value: Matrix) -> Tables:
 
 
 def masi(x: set[str], y: set[str]) -> float:
-    """The distance of two sets of values (Passonneau 2006): 0 if they are the same, 1 if they share nothing."""
+    """Return the MASI distance of two sets of values (Passonneau 2006): 0 if they are equal, 1 if they are disjoint."""
     shared = x & y
     kind = 1.0 if x == y else 2 / 3 if shared in (x, y) else 1 / 3 if shared else 0.0
     return 1 - kind * len(shared) / len(x | y)
 
 
 def library_alpha(table: Table, level: Level) -> float | None:
-    """Alpha of two people by the library `krippendorff`; None where it would need too much memory, or is undefined.
+    """Return alpha of two people by the library `krippendorff`; None if it needs too much memory or is undefined.
 
-    The library takes every compared thing as a row of its own. `alpha` gives the same from sums: of much that was
-    compared, and of resamples, only that can be had.
+    The library needs a separate row for each compared pair. `alpha` computes the same from sums; only `alpha` is
+    possible for large samples and for resamples.
     """
     size = len(table.values)
     counts = table.tables(slice(0, 1))[0].astype(int)
     if size < 2 or counts.sum() * size * size > _HELD // 4:
         return None
-    one = np.eye(size, dtype=int)
-    rows = np.repeat((one[:, None] + one[None, :]).reshape(-1, size), counts.ravel(), axis=0)
+    identity = np.eye(size, dtype=int)
+    rows = np.repeat((identity[:, None] + identity[None, :]).reshape(-1, size), counts.ravel(), axis=0)
     metric: Any = level
     if level == "masi":
         distances = _distances(level, table.values, np.zeros((1, size)))[0]
@@ -237,17 +240,17 @@ def library_alpha(table: Table, level: Level) -> float | None:
 
 
 def interval_alpha(exact: list[Number], rows: Matrix) -> tuple[Rows, float | None]:
-    """Alpha of numbers, from what `Resampled.numbers` gives: in rows, and of row 0 exactly."""
+    """Return interval alpha from the results of `Resampled.numbers`: alpha in rows, and the exact alpha of row 0."""
 
     def spread(n: Any, total: Any, squares: Any) -> Any:
         return n * squares - total * total
 
     n, total, squares, difference = rows.T
     wide = spread(n, total, squares)
-    wide[wide <= 1e-12 * n * squares] = 0  # of numbers that are all the same
-    found = 1 - share(difference * (n - 1), 2 * wide)
+    wide[wide <= 1e-12 * n * squares] = 0  # all numbers are equal
+    value = 1 - share(difference * (n - 1), 2 * wide)
     n0, total0, squares0, difference0 = exact
     if not spread(n0, total0, squares0):
-        found[0] = np.nan
-        return found, None
-    return found, float(1 - Fraction(difference0 * (n0 - 1)) / (2 * spread(n0, total0, squares0)))
+        value[0] = np.nan
+        return value, None
+    return value, float(1 - Fraction(difference0 * (n0 - 1)) / (2 * spread(n0, total0, squares0)))

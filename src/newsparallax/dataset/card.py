@@ -1,22 +1,22 @@
-"""The card of a build: the corpus's own card with its blocks filled, and the YAML by which `datasets` loads it."""
+"""Write the dataset card of a build: the corpus's card with filled blocks, and the YAML that `datasets` needs."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ..core import schema
-from ..core.changelog import FILE as CHANGELOG
-from ..core.changelog import data_changes
-from ..core.codebook import Codebook
-from ..core.context import Context
-from ..core.errors import CorpusError
-from ..core.render.card import block_names, fill_blocks, render_blocks
-from ..core.render.markdown import parted
-from .folder import CorpusFolder
+from .._util import parted
+from ..agreement import MAX_LISTED, Metrics, figures
+from ..corpus import FILE as CHANGELOG
+from ..corpus import Codebook, CorpusFolder, CorpusSpec, data_changes, schema
+from ..errors import CorpusError
+from .card_blocks import block_names, fill_blocks, render_blocks
+from .manifest import BuildCounts, Manifest
+
+README, BASE = "README.md", ".card.md"
+
 
 CARD = "dataset_card.md"
 BLOCKS = (
@@ -32,13 +32,13 @@ BLOCKS = (
     "changes",
     "texts",
 )
-SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")  # 10**3, 10**4 and so on
 
 
-def write_card(folder: CorpusFolder, draft: Path, manifest: dict[str, Any], figures: dict[str, Any]) -> None:
-    """Write README.md: front matter of the corpus's card with what the build adds, then the prose, filled.
+def write_card(folder: CorpusFolder, draft: Path, manifest: Manifest, figures: dict[str, Any]) -> None:
+    """Write README.md: the front matter of the corpus's card with the build's additions, then the prose, blocks filled.
 
-    `figures` are those of agreement.
+    `figures` are the agreement figures. Raises CorpusError as `read_card`.
     """
     front, prose = read_card(folder)
     front = {**_defaults(folder.context), **front, **loading(folder.context.codebook, manifest)}
@@ -47,15 +47,18 @@ def write_card(folder: CorpusFolder, draft: Path, manifest: dict[str, Any], figu
 
 
 def front_matter(front: dict[str, Any]) -> str:
-    """The YAML at the head of a card, which reads back as what it was made from."""
+    """Return the YAML front matter of a card; parsing it gives `front` again."""
     text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
-    if yaml.safe_load(text) != front:  # line ends of Unicode, such as U+0085 in a label, come back as spaces
+    if yaml.safe_load(text) != front:  # YAML reads Unicode line ends, such as U+0085 in a label, as spaces
         text = yaml.safe_dump(front, sort_keys=False, width=1000)
     return text
 
 
 def read_card(folder: CorpusFolder) -> tuple[dict[str, Any], str]:
-    """Front matter and prose of dataset_card.md; a plain card where the corpus has none."""
+    """Return front matter and prose of dataset_card.md, or of a plain card where the corpus has none.
+
+    Raises CorpusError where the front matter is not a YAML mapping, or a block marker is unknown or unpaired.
+    """
     path = folder.root / CARD
     if not path.is_file():
         return {}, _plain_card(folder.context)
@@ -75,14 +78,14 @@ def read_card(folder: CorpusFolder) -> tuple[dict[str, Any], str]:
 
 
 def changes_of(folder: CorpusFolder) -> str:
-    """What CHANGELOG.md says that this version changed in the data; "" where it says nothing."""
+    """Return what CHANGELOG.md says about this version's changes in the data; "" where it says nothing."""
     path = folder.root / CHANGELOG
     text = path.read_bytes().decode("utf-8", "replace") if path.is_file() else ""
     return data_changes(text, folder.context.corpus.version)
 
 
 def card_text(folder: CorpusFolder) -> str:
-    """The whole text of dataset_card.md."""
+    """Return the complete text of dataset_card.md. Raises CorpusError where it is not UTF-8."""
     try:
         return (folder.root / CARD).read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -90,50 +93,67 @@ def card_text(folder: CorpusFolder) -> str:
         raise CorpusError("is not UTF-8", file=CARD, place=f"byte {error.start}", hint=hint) from None
 
 
-def _plain_card(context: Context) -> str:
+def _plain_card(context: CorpusSpec) -> str:
     title = context.corpus.title or context.corpus.name
     blocks = "\n\n".join(f"<!-- begin generated: {name} -->\n<!-- end generated: {name} -->" for name in BLOCKS)
     return f"\n# {title}\n\n{blocks}\n"
 
 
-def _defaults(context: Context) -> dict[str, Any]:
+def _defaults(context: CorpusSpec) -> dict[str, Any]:
     corpus = context.corpus
-    found: dict[str, Any] = {"pretty_name": corpus.title or corpus.name}
+    metadata: dict[str, Any] = {"pretty_name": corpus.title or corpus.name}
     if corpus.license:
-        found["license"] = corpus.license
+        metadata["license"] = corpus.license
     if corpus.languages:
-        found["language"] = corpus.languages
-    return found
+        metadata["language"] = corpus.languages
+    return metadata
 
 
-def loading(codebook: Codebook, manifest: dict[str, Any]) -> dict[str, Any]:
-    """`configs` and `dataset_info`: explicit files and features, so that nothing is inferred from names or data."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+def loading(codebook: Codebook, manifest: Manifest) -> dict[str, Any]:
+    """Return the front matter keys that `datasets` reads: `size_categories`, `configs` and `dataset_info`.
+
+    Files and features are explicit, so that `datasets` infers nothing from names or data. The sizes equal those that
+    `load_dataset` computes, in bytes: `num_bytes` and `dataset_size` of the rows as Arrow data, `download_size` of the
+    Parquet files.
+    """
     from datasets import Features
 
-    rows_of = [
-        path for path in manifest["files"] if path.endswith(".parquet") and path.split("/")[0] != schema.STANDOFF
-    ]
+    rows_of = [path for path in manifest.files if path.endswith(".parquet") and path.split("/")[0] != schema.STANDOFF]
     splits = sorted({path.split("/")[1].rsplit("-", 1)[0] for path in rows_of})
     configs, infos = [], []
     for name, struct in schema.configs(codebook).items():
-        # `datasets` (5.2) refuses a config of which one split has no rows; one without any can only be streamed.
-        filled = [split for split in splits if manifest["rows"][name].get(split)] or splits
+        # `datasets` (5.2) rejects a config with an empty split. A config without any rows can only be streamed.
+        filled = [split for split in splits if manifest.rows[name].get(split)] or splits
         files = [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in filled]
         configs.append(
             {"config_name": name, "data_files": files} | ({"default": True} if name == schema.ARTICLES else {})
         )
-        rows = manifest["rows"][name]
-        sizes = {split: sum(file["bytes"] for path, file in manifest["files"].items() if path.startswith(f"{name}/{split}-")) for split in splits}  # fmt: skip  # noqa: E501
+        rows = manifest.rows[name]
+        of = {split: [file for path, file in manifest.files.items() if path.startswith(f"{name}/{split}-")] for split in filled}  # fmt: skip  # noqa: E501
+        sizes = {split: sum(file.arrow_bytes or 0 for file in files) for split, files in of.items()}
         infos.append(
             {
                 "config_name": name,
                 "features": Features.from_dict(schema.features(struct))._to_yaml_list(),
                 "splits": [{"name": s, "num_bytes": sizes[s], "num_examples": rows.get(s, 0)} for s in filled],
-                "download_size": sum(sizes.values()),
+                "download_size": sum(file.bytes for files in of.values() for file in files),
                 "dataset_size": sum(sizes.values()),
             }
         )
-    articles = manifest["counts"]["articles"]
-    size = next((name for limit, name in SIZES if articles < limit), "n>1M")
-    return {"size_categories": [size], "configs": configs, "dataset_info": infos}
+    articles = manifest.counts.articles
+    return {"size_categories": [size_category(articles)], "configs": configs, "dataset_info": infos}
+
+
+def size_category(articles: int) -> str:
+    """Return the hub's size category, from `n<1K` to `n>1T` (`size_categories` of its dataset card metadata)."""
+    power = max(len(str(articles)) - 3, 0)  # number of limits reached
+    if power == 0:
+        return f"n<{SIZES[0]}"
+    return f"{SIZES[power - 1]}<n<{SIZES[power]}" if power < len(SIZES) else f"n>{SIZES[-1]}"
+
+
+def card_figures(context: CorpusSpec, tally: BuildCounts) -> Metrics:
+    """Return the agreement figures that the card shows; they are computed once and cached in the tally."""
+    if tally.figures is None:
+        tally.figures = figures(context, tally.agreement, most=MAX_LISTED)
+    return tally.figures

@@ -1,13 +1,15 @@
-"""The manifest -> Croissant metadata (croissant.json), by which dataset search engines and loaders know the dataset.
+"""Make Croissant metadata (croissant.json) from the manifest, for dataset search engines and dataset loaders.
 
-Croissant 1.1, https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html. One record set a config, over the
-files of all its splits; what is nested in a column is described to any depth. Integers that stand for names refer to
-record sets that hold these names.
+The format is Croissant 1.1, https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html. Each config has one
+record set over the files of all its splits. Nested columns are described to any depth. Columns of integers that stand
+for names refer to record sets that hold these names.
 
-What mlcroissant 1.1.1 can read decides where the specification leaves a choice. Record sets draw on file sets without
-container, which it finds beside croissant.json; the files with their digests are listed for themselves. `references`
-makes it join, and it joins once a record set: so only `split` has it. Columns of names tell their record set in the
-description.
+Where the specification leaves a choice, the limits of mlcroissant 1.1.1 decide. Record sets use file sets without a
+container, whose files mlcroissant finds next to croissant.json. The files with their digests are listed separately.
+`references` makes mlcroissant join two record sets, and it can join only once per record set. Therefore only `split`
+has `references`; other columns of names state their record set in the description.
+
+The module also defines the vocabulary of Croissant metadata: its context, its data types, and the URLs of licences.
 """
 
 from __future__ import annotations
@@ -16,39 +18,32 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import schema
-from .citation import bibtex
-from .codebook import Codebook, Field, Layer, Relation, Value
-from .context import Context
-from .croissant_vocabulary import CONFORMS_TO, CONTEXT, DATA_TYPES, PARQUET, licence_url
-from .render.card import COLUMNS
+from ..corpus import Codebook, CorpusSpec, Field, Layer, Relation, Value, schema
+from .card_blocks import bibtex
+from .manifest import FileFacts, Manifest
 
-KEYS = {
-    schema.ARTICLES: ("article_id",),
-    schema.TOKENS: ("block_id",),
-    schema.VOTES: ("article_id", "task_id", "annotation_id", "layer", "span_id"),
-}  # of span configs: span_id
-VALUES = "values."  # begins the ids of record sets that hold names; no config is called so, its name has no dot
+VALUES = "values."  # id prefix of record sets that hold names; never clashes with a config: their names have no dot
 SPLITS = f"{VALUES}split"
 RESERVED = (
-    "The texts of the articles, and the quotations from them, are no part of this licence. They belong to the holders"
-    " named in the column `rights_holder` and may not be passed on where `redistribute` is false."
+    "This licence does not include the texts of the articles and quotations from them. They belong to the holders"
+    " named in the column `rights_holder` and may not be redistributed where `redistribute` is false."
 )
-WITHHELD = "The words of {:,} articles are left out (null); offsets, labels and digests of the texts are here."
-# Of the first arrow alone, whose JSON path has several matches: what mlcroissant 1.1.1 takes.
-FIRST_ONLY = "Arrows of spans: some readers of Croissant take only the first of each span; the layers' own record sets have all."  # fmt: skip  # noqa: E501
+WITHHELD = "The words of {:,} articles are withheld (null); offsets, labels and digests of the texts are included."
+# Where a JSON path has several matches, mlcroissant 1.1.1 takes only the first: the first relation of a span.
+FIRST_ONLY = "Relations of spans: some readers of Croissant read only the first of each span; the record sets of the layers have all."  # fmt: skip  # noqa: E501
 
 
-def make_croissant(context: Context, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The content of croissant.json: every Parquet file of a config with its digest, every column, every label name.
+def make_croissant(context: CorpusSpec, manifest: Manifest) -> dict[str, Any]:
+    """Return the content of croissant.json: all Parquet files of configs with digests, all columns, all label names.
 
-    There is no `datePublished`, which nobody knows when a dataset is built; mlcroissant warns of that and nothing else.
+    `datePublished` is missing, because the date is unknown when a dataset is built. mlcroissant's only warning is about
+    that.
     """
     shapes = schema.configs(context.codebook)
-    files = {path: file for path, file in manifest["files"].items() if _config(path) in shapes}
+    files = {path: file for path, file in manifest.files.items() if _config(path) in shapes}
     splits = [split for split in context.corpus.splits if any(path.split("/")[1].startswith(f"{split}-") for path in files)]  # fmt: skip  # noqa: E501
     describing = [_Describing(context.codebook, config, shape) for config, shape in shapes.items()]
-    enumerations = {name: values for one in describing for name, values in one.enumerations()}
+    enumerations = {name: values for part in describing for name, values in part.enumerations()}
     made = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -58,7 +53,7 @@ def make_croissant(context: Context, manifest: dict[str, Any]) -> dict[str, Any]
             *(_file(path, file) for path, file in files.items()),
         ],
         "recordSet": [
-            *(one.record_set(splits) for one in describing),
+            *(part.record_set(splits) for part in describing),
             _inline(SPLITS, "cr:Split", "name", [{"name": split} for split in splits]),
             *(_inline(name, "sc:Enumeration", "id", values) for name, values in enumerations.items()),
         ],
@@ -67,14 +62,14 @@ def make_croissant(context: Context, manifest: dict[str, Any]) -> dict[str, Any]
 
 
 def _config(path: str) -> str | None:
-    """The config that a file belongs to, None for what is no Parquet file."""
+    """Return the config of a Parquet file, None for other files."""
     return path.split("/")[0] if path.endswith(".parquet") and path.count("/") == 1 else None
 
 
-def _about(context: Context, manifest: dict[str, Any]) -> dict[str, Any]:
-    """What is said of the dataset as a whole."""
+def _about(context: CorpusSpec, manifest: Manifest) -> dict[str, Any]:
+    """Return the properties of the complete dataset."""
     corpus, cited = context.corpus, context.corpus.citation
-    found: dict[str, Any] = {
+    description: dict[str, Any] = {
         "name": corpus.name,
         "description": _description(context, manifest),
         "conformsTo": CONFORMS_TO,
@@ -90,33 +85,33 @@ def _about(context: Context, manifest: dict[str, Any]) -> dict[str, Any]:
         "inLanguage": corpus.languages,
         "keywords": layers,
     }
-    return found | {key: value for key, value in given.items() if value}
+    return description | {key: value for key, value in given.items() if value}
 
 
-def renewed(described: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
-    """The same description with sizes, digests and whether words are left out as in the manifest, for files made anew.
+def renewed(described: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
+    """Return the description, updated from the manifest: sizes, digests and the note about withheld texts.
 
-    Raises KeyError or TypeError for what `make_croissant` did not make.
+    Raises KeyError or TypeError for a description that `make_croissant` did not make.
     """
-    files = manifest["files"]
-    withheld = manifest.get("texts", {}).get("withheld", 0)
-    found = {key: value for key, value in described.items() if key != "conditionsOfAccess"}
-    found["distribution"] = [
+    files = manifest.files
+    withheld = manifest.texts.withheld if manifest.texts else 0
+    kept = {key: value for key, value in described.items() if key != "conditionsOfAccess"}
+    kept["distribution"] = [
         _file(entry["contentUrl"], files[entry["contentUrl"]]) if "contentUrl" in entry else entry
         for entry in described["distribution"]
     ]
-    return found | ({"conditionsOfAccess": WITHHELD.format(withheld)} if withheld else {})
+    return kept | ({"conditionsOfAccess": WITHHELD.format(withheld)} if withheld else {})
 
 
-def _description(context: Context, manifest: dict[str, Any]) -> str:
-    corpus, counts = context.corpus, manifest["counts"]
+def _description(context: CorpusSpec, manifest: Manifest) -> str:
+    corpus, counts = context.corpus, manifest.counts
     layers = ", ".join([*context.codebook.layers, *context.codebook.document])
     title = (corpus.title or corpus.name).rstrip(".")
-    return f"{title}. Articles: {counts['articles']:,}; events: {counts['events']:,}. Annotated: {layers}."
+    return f"{title}. Articles: {counts.articles:,}; events: {counts.events:,}. Annotated: {layers}."
 
 
-def _licences(context: Context) -> list[Any]:
-    """The licence of the annotations, as URL where it is a known one; then what it does not cover."""
+def _licences(context: CorpusSpec) -> list[Any]:
+    """Return the licence of the annotations, as a URL where it is known, then an entry for texts that it excludes."""
     articles = context.articles.values()
     free = all(article.redistribute for article in articles) if articles else context.corpus.articles.redistribute
     reserved = {"@type": "sc:CreativeWork", "name": "Texts: all rights reserved", "description": RESERVED}
@@ -138,20 +133,20 @@ def _files_of(config: str) -> str:
     return f"{config}.parquet"
 
 
-def _file(path: str, file: dict[str, Any]) -> dict[str, Any]:
+def _file(path: str, file: FileFacts) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
         "@id": path,
         "name": path,
         "contentUrl": path,
-        "contentSize": f"{file['bytes']} B",
+        "contentSize": f"{file.bytes} B",
         "encodingFormat": PARQUET,
-        "sha256": file["sha256"],
+        "sha256": file.sha256,
     }
 
 
 def _inline(name: str, kind: str, key: str, records: list[dict[str, Any]]) -> dict[str, Any]:
-    """A record set whose records stand in it; all records have the same keys."""
+    """Return a record set with inline records, which all have the same keys."""
     fields = [
         {
             "@type": "cr:Field",
@@ -166,18 +161,18 @@ def _inline(name: str, kind: str, key: str, records: list[dict[str, Any]]) -> di
 
 
 class _Describing:
-    """The record set of a config, field by field, and the record sets that hold the names of its labels."""
+    """Builder of a config's record set, field by field, and of the record sets that hold its label names."""
 
     def __init__(self, codebook: Codebook, config: str, shape: schema.Struct):
         self.codebook, self.config, self.shape = codebook, config, shape
 
     def record_set(self, splits: list[str]) -> dict[str, Any]:
-        """One record a row, over the files of all splits; `split` is read from the path of the file."""
+        """Return the record set: one record per row, over the files of all splits; the file path gives `split`."""
         fields = [self._field((name,), type_) for name, type_ in self.shape.fields.items()]
         split = "split"
         while split in self.shape.fields:
             split += "_"
-        key = [{"@id": f"{self.config}/{name}"} for name in KEYS.get(self.config, ("span_id",))]
+        key = [{"@id": f"{self.config}/{name}"} for name in schema.key_of(self.config)]
         nested = any("subField" in part for field in fields for part in field.get("subField", []))
         return {
             "@type": "cr:RecordSet",
@@ -189,7 +184,7 @@ class _Describing:
         }
 
     def enumerations(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """Names of record sets, each with the names that the integers of a column stand for, in their order."""
+        """Yield (name of a record set, its records): the names that a column's integers stand for, in order."""
         yield from self._enumerations((), self.shape)
 
     def _enumerations(self, path: tuple[str, ...], type_: schema.Type) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -210,7 +205,7 @@ class _Describing:
             )
 
     def _split(self, name: str, splits: list[str]) -> dict[str, Any]:
-        """The split that a record is of. The expression also fits a bare name: mlcroissant applies it twice."""
+        """Return the field of the record's split; the regex also matches a bare name: mlcroissant applies it twice."""
         expression = f"^(?:{re.escape(self.config)}/)?({'|'.join(map(re.escape, splits))})(?:-.+\\.parquet)?$"
         return {
             "@type": "cr:Field",
@@ -227,7 +222,7 @@ class _Describing:
         }
 
     def _field(self, path: tuple[str, ...], type_: schema.Type, json_path: str = "") -> dict[str, Any]:
-        """The field of a column, or of what is nested in it: `json_path` leads there from an item of the column."""
+        """Return the field of a column or a nested part; `json_path` leads from an item of the column to the part."""
         depth, inner = 0, type_
         while isinstance(inner, schema.ListOf):
             depth, inner = depth + 1, inner.item
@@ -245,22 +240,27 @@ class _Describing:
         return field | {"dataType": _data_type(inner), "source": source}
 
     def _meaning(self, path: tuple[str, ...], type_: schema.Type) -> str:
-        """What a column holds; of an integer that stands for a name, also which record set has the names."""
+        """Return the meaning of a column; where integers stand for names, also the record set with the names."""
         _, layer, rest = self._place(path)
         known: Field | Relation | None = None
-        if len(rest) == 1 and layer:
-            known = layer.attributes.get(rest[0]) or layer.relations.get(rest[0])
-        elif len(rest) == 1 and self.config == schema.ARTICLES:
-            known = self.codebook.document.get(rest[0])
-        meaning = (known.question or known.title) if known else COLUMNS.get(path[-1], "")
+        if schema.fixed_type(self.config, path) is not None:
+            meaning = schema.meanings().get(path[-1], "")
+        else:
+            known = (
+                layer.attributes.get(rest[0]) or layer.relations.get(rest[0])
+                if layer
+                else self.codebook.document.get(rest[0])
+            )
+            meaning = (known.question or known.title) if known else ""
         if isinstance(type_, schema.ClassLabel) and type_.names:
             return "; ".join(filter(None, (meaning, f"positions in the record set `{self._inventory(path)[0]}`")))
         return meaning
 
     def _inventory(self, path: tuple[str, ...]) -> tuple[str, Mapping[str, Value]]:
-        """The record set with the names of a column, and those of them that the codebook explains."""
+        """Return the id of the record set with a column's names, and the names that the codebook defines."""
         owner, layer, rest = self._place(path)
-        if len(rest) > 1 or rest[0] in self._shared(owner):
+        fixed = schema.fixed_type(self.config, path)
+        if fixed is not None and fixed.role != "label":
             return f"{VALUES}{rest[-1]}", {}
         name = f"{VALUES}{owner}.{rest[0]}"
         if layer is None:
@@ -269,17 +269,79 @@ class _Describing:
         return name, layer.attributes[rest[0]].values if rest[0] in layer.attributes else layer.labels
 
     def _place(self, path: tuple[str, ...]) -> tuple[str, Layer | None, tuple[str, ...]]:
-        """Whose column it is: a config's or a layer's name, the layer, and the path from there on."""
+        """Return the owner of a column: the name of a config or layer, the layer, and the path relative to it."""
         if self.config == schema.ARTICLES and len(path) > 1 and path[0] in self.codebook.layers:
             return path[0], self.codebook.layers[path[0]], path[1:]
         return self.config, self.codebook.layers.get(self.config), path
 
-    def _shared(self, owner: str) -> Mapping[str, schema.Type]:
-        """The columns of a place that all corpora have, and whose names mean the same everywhere."""
-        if owner != self.config:
-            return {}
-        return {schema.ARTICLES: schema.ARTICLE, schema.VOTES: schema.VOTE}.get(owner, schema.MADE_BY)
-
 
 def _data_type(type_: schema.Type) -> str:
     return DATA_TYPES[type_.dtype] if isinstance(type_, schema.Scalar) else "cr:Int64"
+
+
+CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
+CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "arrayShape": "cr:arrayShape",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "containedIn": "cr:containedIn",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "description": {"@container": "@language"},
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isArray": "cr:isArray",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "name": {"@container": "@language"},
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+DATA_TYPES = {"string": "sc:Text", "int64": "cr:Int64", "float64": "cr:Float64", "bool": "sc:Boolean"}
+PARQUET = "application/x-parquet"
+_CREATIVE_COMMONS = re.compile(r"cc-(by(?:-nc)?(?:-nd|-sa)?)-(\d\.\d)")
+_LICENCES = {  # SPDX id in lower case, the hub's spelling -> URL of the licence
+    "cc0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "apache-2.0": "https://www.apache.org/licenses/LICENSE-2.0",
+    "mit": "https://spdx.org/licenses/MIT.html",
+    "odbl": "https://opendatacommons.org/licenses/odbl/1-0/",
+    "odbl-1.0": "https://opendatacommons.org/licenses/odbl/1-0/",
+    "odc-by": "https://opendatacommons.org/licenses/by/1-0/",
+    "odc-by-1.0": "https://opendatacommons.org/licenses/by/1-0/",
+    "pddl": "https://opendatacommons.org/licenses/pddl/1-0/",
+    "pddl-1.0": "https://opendatacommons.org/licenses/pddl/1-0/",
+}
+
+
+def licence_url(name: str) -> str:
+    """Return the URL of a licence, or its name unchanged where the URL is unknown."""
+    common = _CREATIVE_COMMONS.fullmatch(name.lower())
+    if common:
+        return f"https://creativecommons.org/licenses/{common[1]}/{common[2]}/"
+    return _LICENCES.get(name.lower(), name)

@@ -1,7 +1,7 @@
-"""What a croissant.json says of columns and records, compared with Arrow schemas and rows.
+"""Compare the columns and records that a croissant.json describes with Arrow schemas and rows.
 
-Croissant is JSON-LD: what may be several may also be one. Whatever has another form than expected is passed over here,
-since the validator tells it.
+Croissant is JSON-LD: a list with one item may also be written as the item itself. This module ignores values of an
+unexpected form, because the validator reports them.
 """
 
 from __future__ import annotations
@@ -14,22 +14,30 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from .croissant_vocabulary import CONTEXT
+from .croissant import CONTEXT
 
-FITTING = {  # Arrow's name of a type -> the atomic data types that fit it
+FITTING = {  # Arrow's name of a type -> the matching atomic data types of Croissant
     "string": {"sc:Text", "sc:URL"},
     "int64": {"cr:Int64", "sc:Integer"},
     "double": {"cr:Float64", "sc:Float"},
     "bool": {"sc:Boolean"},
 }
 Columns = dict[tuple[str, ...], tuple[str, tuple[int, ...]]]
+_TARGETS = {  # property -> the type of the node that it refers to
+    "fileSet": "cr:FileSet",
+    "fileObject": "cr:FileObject",
+    "recordSet": "cr:RecordSet",
+    "field": "cr:Field",
+    "parentField": "cr:Field",
+}
 _KEY = re.compile(r"\['([^']+)'\]")
 
 
 class Leaf(NamedTuple):
-    """A field without fields in it: where it stands, and where its values come from.
+    """A field without subfields, with its position and the source of its values.
 
-    `path` is the column and the keys below it, `depths` how many lists wrap each of them, `parent` the field around it.
+    `path` is the column and the keys below it, `depths` the number of lists around each of them, `parent` the id of the
+    enclosing field or record set.
     """
 
     id: str
@@ -41,7 +49,7 @@ class Leaf(NamedTuple):
 
 
 class Records(NamedTuple):
-    """A record set that draws on files: its leaves, the field that tells the split, the files in the order of names."""
+    """A record set that reads files: its leaves, the field that gives the split, and the files, sorted by name."""
 
     id: str
     leaves: list[Leaf]
@@ -50,7 +58,7 @@ class Records(NamedTuple):
 
 
 def check_context(described: dict[str, Any]) -> Iterator[str]:
-    """The context must be the library's own: with another one all words mean something else."""
+    """Check that the context equals mlcroissant's; another context would change the meaning of every term."""
     context = described.get("@context")
     if not isinstance(context, dict):
         yield f"@context: expected a table of names, found {context!r}"
@@ -60,17 +68,17 @@ def check_context(described: dict[str, Any]) -> Iterator[str]:
             yield f"@context: {name}: expected {CONTEXT.get(name)!r}, found {context.get(name)!r}"
     waiting: list[Any] = [value for key, value in described.items() if key != "@context"]
     while waiting:
-        found = waiting.pop()
-        if isinstance(found, dict):
-            if "@context" in found:
-                yield f"{id_of(found)}: has an @context of its own"
-            waiting.extend(found.values())
-        elif isinstance(found, list):
-            waiting.extend(found)
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if "@context" in node:
+                yield f"{id_of(node)}: has an @context of its own"
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
 
 
 def check_places(described: dict[str, Any]) -> Iterator[str]:
-    """All files lie beside croissant.json; others would be fetched, or be read from elsewhere on the disk."""
+    """Check that all files are in the folder of croissant.json, so that no other file is fetched or read from disk."""
     for entry in as_dicts(described.get("distribution")):
         place = entry.get("contentUrl", "")
         if not isinstance(place, str) or "://" in place or place.startswith("/") or ".." in PurePosixPath(place).parts:
@@ -79,28 +87,63 @@ def check_places(described: dict[str, Any]) -> Iterator[str]:
             yield f"{id_of(entry)}: is said to be contained in another file"
 
 
-def check_columns(one: Records, names: list[list[Any]], schema: pa.Schema) -> Iterator[str]:
-    """What a record set says of columns, types and splits, against its files, of which all have the columns `schema`.
+def check_references(described: dict[str, Any]) -> Iterator[str]:
+    """Check that references name existing nodes of the right type, and keys and inline records name own fields."""
+    sets = as_dicts(described.get("recordSet"))
+    fields = {id_of(record_set): list(_all_fields(record_set)) for record_set in sets}
+    nodes = [*as_dicts(described.get("distribution")), *sets, *(field for part in fields.values() for field in part)]
+    types = {id_of(node): node.get("@type") for node in nodes}
+    for node in nodes:
+        for key, name in _references(node):
+            expected = _TARGETS.get(key)
+            if name not in types or (expected and types[name] != expected):
+                yield f"{id_of(node)}: {key} names {name}, expected {expected or 'something'} of this file"
+    for record_set in sets:
+        own = {id_of(field) for field in as_dicts(record_set.get("field"))}
+        keys = record_set.get("key", [])
+        for key in keys if isinstance(keys, list) else [keys]:
+            name = id_of(key) if isinstance(key, dict) else str(key)
+            if name not in own:
+                yield f"{id_of(record_set)}: key names {name}, expected a field of this record set"
+        for name in sorted({name for record in as_dicts(record_set.get("data")) for name in record} - own):
+            yield f"{id_of(record_set)}: data name {name}, expected a field of this record set"
 
-    `names` are those that the record sets with names hold.
+
+def _references(node: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (property, id) for every reference of a node, without those of the nodes inside it."""
+    waiting = [(key, value) for key, value in node.items() if key not in ("key", "data")]
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, list):
+            waiting += [(key, part) for part in value]
+        elif isinstance(value, dict) and "@type" not in value:
+            if "@id" in value:
+                yield key, id_of(value)
+            waiting += value.items()
+
+
+def check_columns(records: Records, names: list[list[Any]], schema: pa.Schema) -> Iterator[str]:
+    """Compare the columns, types and splits of a record set with its files, which all have the schema `schema`.
+
+    `names` holds one list of names for each record set with names.
     """
     columns: Columns = dict(_columns((), (), pa.struct(list(schema))))
-    for leaf in one.leaves:
+    for leaf in records.leaves:
         yield from _check_leaf(leaf, columns)
-    for missed in sorted(columns.keys() - {leaf.path for leaf in one.leaves}):
-        yield f"{one.id}: no field describes the column {'.'.join(missed)}"
-    if one.split is None:
-        yield f"{one.id}: no field tells the split"
-    for path in one.files if one.split is not None else ():
-        found = PurePosixPath(path).name.rpartition("-")[0]
-        if split_of(one.split, path) != found:
-            yield f"{id_of(one.split)}: does not find the split {found} in {path}"
-        if not any(found in held for held in names):
-            yield f"{id_of(one.split)}: no record set holds the split {found}"
+    for missed in sorted(columns.keys() - {leaf.path for leaf in records.leaves}):
+        yield f"{records.id}: no field describes the column {'.'.join(missed)}"
+    if records.split is None:
+        yield f"{records.id}: no field states the split"
+    for path in records.files if records.split is not None else ():
+        config = PurePosixPath(path).name.rpartition("-")[0]
+        if split_of(records.split, path) != config:
+            yield f"{id_of(records.split)}: does not find the split {config} in {path}"
+        if not any(config in held for held in names):
+            yield f"{id_of(records.split)}: no record set contains the split {config}"
     info = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {})
     for column, labels in _label_names((), info.get("features", {})):
         if labels and labels not in names:
-            yield f"{one.id}: no record set holds the names of {'.'.join(column)}: {', '.join(labels[:5])}"
+            yield f"{records.id}: no record set contains the names of {'.'.join(column)}: {', '.join(labels[:5])}"
 
 
 def _check_leaf(leaf: Leaf, columns: Columns) -> Iterator[str]:
@@ -118,29 +161,30 @@ def _check_leaf(leaf: Leaf, columns: Columns) -> Iterator[str]:
         yield f"{leaf.id}: dataType {', '.join(sorted(leaf.types)) or None} does not fit {column}, which is {type_}"
 
 
-def expected_record(one: Records, row: dict[str, Any], split: str | None) -> dict[str, Any]:
-    """The record that mlcroissant makes of a row: nested records under the id of the field right around them.
+def expected_record(record_set: Records, row: dict[str, Any], split: str | None) -> dict[str, Any]:
+    """Return the record that mlcroissant makes of a row: nested records under the id of their enclosing field.
 
-    It makes one record of nulls of a list that is null, and takes the first where lists of records are nested.
+    mlcroissant turns a null list into one record of nulls. Where lists of records are nested, it takes only the first
+    inner record.
     """
-    found: dict[str, Any] = {id_of(one.split): split} if one.split else {}
-    for leaf in one.leaves:
+    expected: dict[str, Any] = {id_of(record_set.split): split} if record_set.split else {}
+    for leaf in record_set.leaves:
         value = row.get(leaf.path[0])
         if len(leaf.path) == 1:
-            found[leaf.id] = plain(value)
+            expected[leaf.id] = plain(value)
             continue
         items = [None] if value is None else value
-        records = found.setdefault(leaf.parent, [{} for _ in items])
+        records = expected.setdefault(leaf.parent, [{} for _ in items])
         for record, item in zip(records, items, strict=True):
             for key in leaf.path[1:]:
                 item = (item[0] if item else None) if isinstance(item, list) else item
                 item = item and item.get(key)
             record[leaf.id] = plain(item)
-    return found
+    return expected
 
 
 def plain(value: Any) -> Any:
-    """A value of mlcroissant, NumPy or Arrow as Python has it; what is not a number is null, as in pandas."""
+    """Convert a value of mlcroissant, NumPy or Arrow to plain Python; NaN becomes None, as pandas uses it for null."""
     if isinstance(value, bytes):
         return value.decode("utf-8")
     if isinstance(value, dict):
@@ -152,18 +196,18 @@ def plain(value: Any) -> Any:
     return None if value != value else value
 
 
-def records_of(one: dict[str, Any], files: dict[str, list[str]]) -> Records:
-    """A record set as it is compared; `files` maps file objects and file sets to their files."""
+def records_of(record_set: dict[str, Any], files: dict[str, list[str]]) -> Records:
+    """Return a record set prepared for the comparison; `files` maps file objects and file sets to their files."""
     leaves: list[Leaf] = []
     split: dict[str, Any] | None = None
-    for field in as_dicts(one.get("field")):
+    for field in as_dicts(record_set.get("field")):
         if "fileProperty" in as_dict(as_dict(field.get("source")).get("extract")):
             split = field
         else:
-            leaves += _leaves(field, id_of(one), ())
-    sources = [as_dict(field.get("source")) for field in _all_fields(one)]
+            leaves += _leaves(field, id_of(record_set), ())
+    sources = [as_dict(field.get("source")) for field in _all_fields(record_set)]
     used = {id_of(source.get(kind)) for source in sources for kind in ("fileSet", "fileObject") if kind in source}
-    return Records(id_of(one), leaves, split, sorted({path for name in used for path in files.get(name, [])}))
+    return Records(id_of(record_set), leaves, split, sorted({path for name in used for path in files.get(name, [])}))
 
 
 def _leaves(field: dict[str, Any], parent: str, above: tuple[int, ...]) -> Iterator[Leaf]:
@@ -179,8 +223,8 @@ def _leaves(field: dict[str, Any], parent: str, above: tuple[int, ...]) -> Itera
     yield Leaf(id_of(field), parent, path, (*above, depth), json_path, set(as_texts(field.get("dataType"))))
 
 
-def _all_fields(one: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for field in [*as_dicts(one.get("field")), *as_dicts(one.get("subField"))]:
+def _all_fields(record_set: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for field in [*as_dicts(record_set.get("field")), *as_dicts(record_set.get("subField"))]:
         yield field
         yield from _all_fields(field)
 
@@ -188,7 +232,7 @@ def _all_fields(one: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _columns(
     path: tuple[str, ...], above: tuple[int, ...], type_: pa.DataType
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, tuple[int, ...]]]]:
-    """Every column down to its innermost parts: path, and type with how many lists wrap each step of the path."""
+    """Yield (path, (type, depths)) of each innermost column; depths: the number of lists around each path step."""
     depth = 0
     while pa.types.is_list(type_):
         depth, type_ = depth + 1, type_.value_type
@@ -201,13 +245,13 @@ def _columns(
 
 
 def _json_path(path: tuple[str, ...], depths: tuple[int, ...]) -> str:
-    """How the innermost part is found from an item of its column, "" for a column itself."""
+    """Return the JSON path from an item of a column to its innermost part, "" for a column without nested parts."""
     steps = [f"['{key}']" + "[*]" * depth for key, depth in zip(path[1:-1], depths[1:-1], strict=True)]
     return "".join(["$", *steps, f"['{path[-1]}']"]) if len(path) > 1 else ""
 
 
 def _label_names(path: tuple[str, ...], feature: Any) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    """The names of every column of labels, from the features as Hugging Face `datasets` notes them."""
+    """Yield path and names of every label column, from the features in the form of Hugging Face `datasets`."""
     if not isinstance(feature, dict):
         return
     kind = feature.get("_type")
@@ -220,37 +264,37 @@ def _label_names(path: tuple[str, ...], feature: Any) -> Iterator[tuple[tuple[st
             yield from _label_names((*path, name), part)
 
 
-def inline_names(one: dict[str, Any]) -> Iterator[Any]:
-    """The names that a record set with records of its own holds, in their order."""
-    return (record.get(f"{id_of(one)}/name") for record in as_dicts(one["data"]))
+def inline_names(record_set: dict[str, Any]) -> Iterator[Any]:
+    """Yield the names that a record set with inline records holds, in order."""
+    return (record.get(f"{id_of(record_set)}/name") for record in as_dicts(record_set["data"]))
 
 
 def split_of(field: dict[str, Any] | None, path: str) -> str | None:
-    """The split that a field reads out of a path, None without such a field."""
+    """Return the split that a field extracts from a file path; None where there is no field or no match."""
     for transform in as_dicts(as_dict((field or {}).get("source")).get("transform")):
         try:
-            found = re.match(str(transform.get("regex")), path)
+            match = re.match(str(transform.get("regex")), path)
         except re.error:
             return None
-        return next(filter(None, found.groups()), None) if found else None
+        return next(filter(None, match.groups()), None) if match else None
     return None
 
 
 def as_dict(value: Any) -> dict[str, Any]:
-    """The table that a value is, an empty one for anything else."""
+    """Return the value if it is a dict, otherwise an empty dict."""
     return value if isinstance(value, dict) else {}
 
 
 def as_dicts(value: Any) -> list[dict[str, Any]]:
-    """The tables in a value that JSON-LD lets be one or several."""
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+    """Return the dicts in a value; in JSON-LD it may be one item or a list."""
+    return [entry for entry in (value if isinstance(value, list) else [value]) if isinstance(entry, dict)]
 
 
 def as_texts(value: Any) -> list[str]:
-    """The strings in a value that JSON-LD lets be one or several."""
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+    """Return the strings in a value; in JSON-LD it may be one item or a list."""
+    return [entry for entry in (value if isinstance(value, list) else [value]) if isinstance(entry, str)]
 
 
 def id_of(value: Any) -> str:
-    """The id of a node, "None" where it has none."""
+    """Return the id of a node, "None" where it has no id."""
     return str(as_dict(value).get("@id"))

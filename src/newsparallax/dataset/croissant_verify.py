@@ -1,12 +1,11 @@
-"""croissant.json against the files beside it: what is wrong with it, and whether reading through it gives the rows.
+"""Verify croissant.json against the dataset's files, and check that records read through it equal the rows.
 
-mlcroissant validates the form and reads records, but compares neither digests nor columns with the files of a file set.
+mlcroissant validates the form and reads records. It compares neither digests nor columns with the files of a file set.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import logging
 import re
@@ -20,7 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ..core.croissant_check import (
+from .._util import file_digest, parted, require
+from ..errors import UsageError
+from .croissant import PARQUET
+from .croissant_schema import (
     Records,
     as_dict,
     as_dicts,
@@ -28,6 +30,7 @@ from ..core.croissant_check import (
     check_columns,
     check_context,
     check_places,
+    check_references,
     expected_record,
     id_of,
     inline_names,
@@ -35,16 +38,13 @@ from ..core.croissant_check import (
     records_of,
     split_of,
 )
-from ..core.croissant_vocabulary import PARQUET
-from ..core.errors import UsageError
-from ..core.render.markdown import parted
 
 FILE = "croissant.json"
 BATCH = 100  # rows of a Parquet file in memory
 
 
 def check_croissant(folder: Path) -> Iterator[str]:
-    """Every way in which croissant.json of the dataset in `folder` is wrong, a line each.
+    """Yield one line for every error in croissant.json of the dataset in `folder`.
 
     Raises UsageError where mlcroissant is not installed.
     """
@@ -53,25 +53,31 @@ def check_croissant(folder: Path) -> Iterator[str]:
     if wrong:
         return
     yield from _issues(described, folder)
+    yield from check_references(described)
     yield from _check_files(described, folder)
     files = _files(described, folder)
-    sets = [records_of(one, files) for one in as_dicts(described.get("recordSet")) if "data" not in one]
+    sets = [
+        records_of(record_set, files) for record_set in as_dicts(described.get("recordSet")) if "data" not in record_set
+    ]
     yield from _check_coverage(described, sets, folder)
-    names = [list(inline_names(one)) for one in as_dicts(described.get("recordSet")) if "data" in one]
-    for one in sets:
+    names = [
+        list(inline_names(record_set)) for record_set in as_dicts(described.get("recordSet")) if "data" in record_set
+    ]
+    for record_set in sets:
         wrong = []
-        schema = _schema(one, folder, wrong)
+        schema = _schema(record_set, folder, wrong)
         yield from wrong
         if schema is not None:
-            yield from check_columns(one, names, schema)
+            yield from check_columns(record_set, names, schema)
 
 
 def read_croissant(folder: Path, limit: int | None = None) -> Iterator[str]:
-    """Read every record of every record set through mlcroissant, and tell where it is not the row of the Parquet file.
+    """Read every record of every record set through mlcroissant, and yield the differences from the Parquet rows.
 
-    With `limit`, no more than so many rows of each split of a record set: mlcroissant needs a millisecond for each.
-    Of arrows inside spans the first is compared, which is all that mlcroissant 1.1.1 reads. It holds one file at a time
-    in memory. Nothing is fetched and nothing kept. Raises UsageError where mlcroissant is not installed.
+    With `limit`, at most that many rows of each split of a record set are compared, because mlcroissant needs a
+    millisecond for each row. Only the first relation of a span is compared, because mlcroissant 1.1.1 reads no other.
+    mlcroissant holds one file at a time in memory. Nothing is fetched or stored. Raises UsageError where mlcroissant is
+    not installed.
     """
     described, wrong = _opened(folder)
     yield from wrong
@@ -81,25 +87,25 @@ def read_croissant(folder: Path, limit: int | None = None) -> Iterator[str]:
         dataset = _dataset(described, folder)
     except UsageError:
         raise
-    except Exception as error:  # it raises errors of many kinds
+    except Exception as error:  # mlcroissant raises many types of exceptions
         yield f"mlcroissant cannot read it: {_line(error)}"
         return
     files = _files(described, folder)
-    for one in as_dicts(described.get("recordSet")):
+    for record_set in as_dicts(described.get("recordSet")):
         try:
-            if "data" in one:
-                if list(dataset.records(id_of(one))) != one["data"]:
-                    yield f"{id_of(one)}: mlcroissant does not read the records that stand in it"
+            if "data" in record_set:
+                if list(dataset.records(id_of(record_set))) != record_set["data"]:
+                    yield f"{id_of(record_set)}: mlcroissant does not read its inline records"
             else:
-                yield from _compare(dataset, records_of(one, files), folder, limit)
+                yield from _compare(dataset, records_of(record_set, files), folder, limit)
         except Exception as error:
             while error.__cause__ and isinstance(error.__cause__, Exception):
                 error = error.__cause__
-            yield f"{id_of(one)}: mlcroissant cannot read it: {_line(error)}"
+            yield f"{id_of(record_set)}: mlcroissant cannot read it: {_line(error)}"
 
 
 def _opened(folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """The content of croissant.json, and why it cannot be looked at further, if so."""
+    """Return the content of croissant.json, and the errors that prevent further checks."""
     try:
         described = json.loads((folder / FILE).read_bytes())
     except FileNotFoundError:
@@ -117,23 +123,21 @@ def _issues(described: dict[str, Any], folder: Path) -> Iterator[str]:
     except UsageError:
         raise
     except Exception as error:
-        found = re.findall(r"^  -  (.*)$", str(error).split(" warning(s)")[0], re.MULTILINE)
-        yield from (f"mlcroissant: {issue}" for issue in found or [_line(error)])
+        messages = re.findall(r"^  -  (.*)$", str(error).split(" warning(s)")[0], re.MULTILINE)
+        yield from (f"mlcroissant: {issue}" for issue in messages or [_line(error)])
 
 
 def _dataset(described: dict[str, Any], folder: Path) -> Any:
-    """The dataset as mlcroissant opens it; without the warnings, which it prints."""
-    try:
-        import mlcroissant
-    except ImportError:
-        raise UsageError("mlcroissant is not installed", hint="`make .venv/release` installs it") from None
+    """Open the dataset with mlcroissant, and suppress the warnings that it prints."""
+    require("mlcroissant")
+    import mlcroissant
     from etils import epath
 
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        # Not by the path: mlcroissant follows symbolic links and then looks for the files beside their target.
+        # Opening by path fails for symbolic links: mlcroissant resolves them and searches the files next to the target.
         context = mlcroissant.Context(folder=epath.Path(folder.absolute()))
         return mlcroissant.Dataset.from_metadata(mlcroissant.Metadata.from_json(context, copy.deepcopy(described)))
     finally:
@@ -141,7 +145,7 @@ def _dataset(described: dict[str, Any], folder: Path) -> Any:
 
 
 def _check_files(described: dict[str, Any], folder: Path) -> Iterator[str]:
-    """Every file object against its file."""
+    """Compare every file object with its file."""
     for entry in as_dicts(described.get("distribution")):
         place = entry.get("contentUrl")
         if place is None:
@@ -154,20 +158,19 @@ def _check_files(described: dict[str, Any], folder: Path) -> Iterator[str]:
             continue
         size = f"{path.stat().st_size} B"
         if entry.get("contentSize") != size:
-            yield f"{place}: the file has {size}, contentSize says {entry.get('contentSize')}"
-        with path.open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            yield f"{place}: the file has {size}, contentSize states {entry.get('contentSize')}"
+        digest = file_digest(path)
         if entry.get("sha256") != digest:
-            yield f"{place}: the file's SHA-256 is {digest}, sha256 says {entry.get('sha256')}"
+            yield f"{place}: the file's SHA-256 is {digest}, sha256 states {entry.get('sha256')}"
         if entry.get("encodingFormat") != PARQUET:
             yield f"{place}: encodingFormat is {entry.get('encodingFormat')}, expected {PARQUET}"
 
 
 def _check_coverage(described: dict[str, Any], sets: list[Records], folder: Path) -> Iterator[str]:
-    """Configs, record sets and file objects cover each other."""
+    """Check that every config has a record set, and every Parquet file a record set and a file object."""
     configs = _configs(folder)
-    known = {one.id for one in sets}
-    covered = {path for one in sets for path in one.files}
+    known = {records.id for records in sets}
+    covered = {path for records in sets for path in records.files}
     listed = {entry.get("contentUrl") for entry in as_dicts(described.get("distribution"))}
     yield from (f"the config {name} of README.md has no record set" for name in configs if name not in known)
     for path in sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*.parquet")):
@@ -177,41 +180,41 @@ def _check_coverage(described: dict[str, Any], sets: list[Records], folder: Path
             yield f"{path}: has no file object, so no digest"
 
 
-def _schema(one: Records, folder: Path, wrong: list[str]) -> pa.Schema | None:
-    """The columns of the files of a record set, which all have the same; `wrong` takes what is not so."""
+def _schema(records: Records, folder: Path, wrong: list[str]) -> pa.Schema | None:
+    """Return the schema of a record set's files, which must all have the same one; add errors to `wrong`."""
     schema: pa.Schema | None = None
-    for path in one.files:
+    for path in records.files:
         try:
-            found = pq.read_schema(folder / path)
+            file_schema = pq.read_schema(folder / path)
         except (pa.ArrowException, OSError) as error:
-            wrong.append(f"{path}: is no Parquet file: {_line(error)}")
+            wrong.append(f"{path}: is not a Parquet file: {_line(error)}")
             continue
-        if schema is not None and found != schema:
-            wrong.append(f"{path}: has other columns than {one.files[0]}")
-        schema = found if schema is None else schema
-    if not one.files:
-        wrong.append(f"{one.id}: draws on no file")
+        if schema is not None and file_schema != schema:
+            wrong.append(f"{path}: has other columns than {records.files[0]}")
+        schema = file_schema if schema is None else schema
+    if not records.files:
+        wrong.append(f"{records.id}: uses no file")
     return schema
 
 
-def _compare(dataset: Any, one: Records, folder: Path, limit: int | None) -> Iterator[str]:
-    """Records and rows side by side, split by split; of each field the first difference is told."""
-    told: set[str] = set()
-    splits = dict.fromkeys(split_of(one.split, path) for path in one.files)
+def _compare(dataset: Any, records: Records, folder: Path, limit: int | None) -> Iterator[str]:
+    """Compare records and rows in pairs, split by split; yield only the first difference of each field."""
+    reported: set[str] = set()
+    splits = dict.fromkeys(split_of(records.split, path) for path in records.files)
     for split in splits:
-        files = [path for path in one.files if split_of(one.split, path) == split]
-        filters = {id_of(one.split): split} if one.split and split else None  # without it, all files are in memory
-        pairs = zip_longest(dataset.records(one.id, filters), _rows(folder, files))
+        files = [path for path in records.files if split_of(records.split, path) == split]
+        filters = {id_of(records.split): split} if records.split and split else None  # without it, all files are loaded
+        pairs = zip_longest(dataset.records(records.id, filters), _rows(folder, files))
         for number, (record, row) in enumerate(islice(pairs, limit)):
-            place = f"{one.id}, {split or 'all'}, row {number}"
+            place = f"{records.id}, {split or 'all'}, row {number}"
             if record is None or row is None:
                 yield f"{place}: {'mlcroissant has no record of it' if record is None else 'is not in the files'}"
                 break
-            found, expected = plain(record), expected_record(one, row, split)
-            for name in sorted(found.keys() | expected.keys()):
-                pair = found.get(name, "nothing"), expected.get(name, "nothing")
-                if pair[0] != pair[1] and name not in told:
-                    told.add(name)
+            read, expected = plain(record), expected_record(records, row, split)
+            for name in sorted(read.keys() | expected.keys()):
+                pair = read.get(name, "nothing"), expected.get(name, "nothing")
+                if pair[0] != pair[1] and name not in reported:
+                    reported.add(name)
                     yield f"{place}: {name} is read as {_short(pair[0])}, the file has {_short(pair[1])}"
 
 
@@ -223,12 +226,12 @@ def _rows(folder: Path, files: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _files(described: dict[str, Any], folder: Path) -> dict[str, list[str]]:
-    """File objects and file sets by id, each with its files that are there."""
+    """Map the id of every file object and file set to its existing files."""
     return {id_of(entry): _members(entry, folder) for entry in as_dicts(described.get("distribution"))}
 
 
 def _members(entry: dict[str, Any], folder: Path) -> list[str]:
-    """The files that a file object or file set means, as mlcroissant finds them."""
+    """Return the files of a file object or file set, as mlcroissant finds them."""
     if "contentUrl" in entry:
         return [entry["contentUrl"]] if (folder / entry["contentUrl"]).is_file() else []
     patterns = as_texts(entry.get("includes"))
@@ -237,7 +240,7 @@ def _members(entry: dict[str, Any], folder: Path) -> list[str]:
 
 
 def _configs(folder: Path) -> list[str]:
-    """The configs that the YAML of README.md names; none where there is no YAML."""
+    """Return the configs that the YAML of README.md names; none where README.md has no readable YAML."""
     try:
         front = yaml.safe_load(parted((folder / "README.md").read_bytes().decode("utf-8"))[0])
     except (OSError, ValueError, yaml.YAMLError):
@@ -246,7 +249,7 @@ def _configs(folder: Path) -> list[str]:
 
 
 def _line(error: Exception) -> str:
-    """What an exception says, on one line."""
+    """Return the message of an exception on one line."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -1,28 +1,102 @@
-"""A folder of texts that somebody has -> which of them is the copy of which article, found by digest or by name.
+"""Find the user's copies of articles in a folder of texts, by digest or by name.
 
-All is kept in a database file beside the work, so that neither the number of articles nor that of files matters; of the
-texts themselves a few are held at a time.
+A database file in the work folder holds all data, so that memory use does not grow with the number of articles or
+files. Only a few texts are in memory at a time. Differences between a copy and its text that come only from programs
+that saved the copy are repaired.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from ..core.errors import NewsParallaxError
-from ..core.ids import text_digest
-from ..core.mending import Mend, mended
-from .facts import file_digest
-from .standoff import articles_in
+from .._util import file_digest
+from ..errors import NewsParallaxError
+from ..ids import text_digest
+from .columns import articles_in
 
-HELD = 8_000_000  # code points of the texts that are held
-LARGEST = 64 << 20  # bytes of a file that is tried as a copy with differences; more is no article
+BOM = "\ufeff"
+TAILS = 16  # maximum length of the copy's own trailing white space whose prefixes are tried as an end
+
+_LINE_END = re.compile("\r\n|\r|\n")
+
+Form = Literal["", "NFC", "NFD"]
+
+
+class Normalization(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A repair of a copy; a part that is "", False or None changes nothing."""
+
+    bom: bool = False  # remove a byte order mark, or add one
+    ends: str = ""
+    form: Form = ""
+    tail: str | None = None  # the white space at the end
+
+    def __bool__(self) -> bool:
+        return self != Normalization()
+
+    def apply(self, copy: str) -> str:
+        """Return the repaired copy."""
+        text = copy
+        if self.bom:
+            text = text[1:] if text.startswith(BOM) else BOM + text
+        if self.ends:
+            text = _LINE_END.sub(self.ends, text)
+        if self.form:
+            text = unicodedata.normalize(self.form, text)
+        return text if self.tail is None else text.rstrip() + self.tail
+
+    def summary(self) -> str:
+        """Describe the repair in words."""
+        parts = {
+            "byte order mark": self.bom,
+            "line ends": bool(self.ends),
+            f"Unicode form ({self.form})": bool(self.form),
+            "white space at the end": self.tail is not None,
+        }
+        return ", ".join(name for name, is_ in parts.items() if is_)
+
+
+def mended(copy: str, *, tails: bool = True) -> Iterator[tuple[Normalization, str]]:
+    """Yield (repair, resulting text): first the unchanged copy, then every repair, smallest changes first."""
+    ends = ("", "\n", "\r\n", "\r") if _LINE_END.search(copy) else ("",)
+    forms: tuple[Form, ...] = ("",) if copy.isascii() else ("", "NFC", "NFD")
+    ways = [Normalization(*way) for way in product((False, True), ends, forms)]
+    ways.sort(key=lambda way: (way.bom + bool(way.ends) + bool(way.form), way.bom))
+    done = set()
+    for way in ways:
+        text = way.apply(copy)
+        if text not in done:  # most repairs give the same text
+            done.add(text)
+            yield way, text
+    if tails:
+        for way, text in [(way, way.apply(copy)) for way in ways]:
+            bare = text.rstrip()
+            for tail in _tails(text[len(bare) :], way.ends or _first_end(copy)):
+                if bare + tail not in done:
+                    done.add(bare + tail)
+                    yield msgspec.structs.replace(way, tail=tail), bare + tail
+
+
+def _tails(own: str, end: str) -> Iterator[str]:
+    yield from dict.fromkeys(("", end, 2 * end, " ", *(own[:size] for size in range(min(len(own), TAILS)))))
+
+
+def _first_end(copy: str) -> str:
+    match = _LINE_END.search(copy.rstrip()) or _LINE_END.search(copy)
+    return match[0] if match else "\n"
+
+
+HELD = 8_000_000  # code points of cached texts
+LARGEST = 64 << 20  # maximum bytes of a file that is tried as a copy with differences; no article is larger
 
 _TABLES = """
 create table articles (
@@ -54,11 +128,14 @@ class Copies:
         self._base.execute("commit")
 
     def close(self) -> None:
-        """Give the database file up."""
+        """Close the database."""
         self._base.close()
 
     def text(self, article_id: str) -> str | None:
-        """The text of an article that was withheld and is found; None for any other. Raises NewsParallaxError."""
+        """Return the text of a withheld article whose copy was found; None for other articles.
+
+        Raises NewsParallaxError where the file was changed since it was found.
+        """
         if article_id in self._texts:
             self._texts.move_to_end(article_id)
             return self._texts[article_id]
@@ -71,47 +148,47 @@ class Copies:
         return text
 
     def text_name(self, article_id: str) -> str | None:
-        """The name of an article's text; None where the dataset says none."""
+        """Return the name of an article's text; None where the dataset has none."""
         row = self._base.execute("select text_name from articles where article_id = ?", (article_id,)).fetchone()
         return None if row is None or row[0] is None else str(row[0])
 
     def count(self, *, found: bool) -> int:
-        """How many of the withheld texts are found, or not."""
+        """Return the number of withheld texts that are found, or of those that are not found."""
         query = f"select count(*) from articles where withheld and path is {'not' if found else ''} null"
         return int(self._base.execute(query).fetchone()[0])
 
     def mended(self) -> Iterator[tuple[str, str, str]]:
-        """(article id, path, what was mended) of every copy that was not the text as it stood."""
+        """Yield (article id, path, repair in words) of every copy that matches only after a repair."""
         query = "select article_id, path, mend from articles where mend is not null order by article_id"
         for article_id, path, mend in self._base.execute(query):
-            yield article_id, os.fsdecode(path), _mend(mend).told()
+            yield article_id, os.fsdecode(path), _mend(mend).summary()
 
     def not_found(self) -> Iterator[str]:
-        """Every article whose text is withheld and not found."""
+        """Yield the id of every article whose text is withheld and not found."""
         query = "select article_id from articles where withheld and path is null order by article_id"
         yield from (article_id for (article_id,) in self._base.execute(query))
 
     def is_found(self, article_id: str) -> bool:
-        """Whether the article's text was withheld and is found."""
+        """Return whether the article's text is withheld and found."""
         query = "select 1 from articles where article_id = ? and path is not null"
         return self._base.execute(query, (article_id,)).fetchone() is not None
 
     def called(self, article_id: str) -> list[str]:
-        """The files that have the article's id for their name, with or without a suffix."""
+        """Return the files whose name, with or without suffix, is the article's id."""
         query = "select path from files where name = ?1 or stem = ?1 order by path"
         return [os.fsdecode(path) for (path,) in self._base.execute(query, (_name(article_id),))]
 
     def note_spans(self, spans: Iterable[tuple[str, str]]) -> None:
-        """Remember (span id, article id) of spans whose layer does not say in which text they lie."""
+        """Store (span id, article id) of spans whose layer does not fix the text that contains them."""
         self._base.executemany("insert or ignore into spans values (?, ?)", spans)
 
     def article_of_span(self, span_id: str) -> str | None:
-        """The article in whose text a span lies that `note_spans` was told of."""
+        """Return the article whose text contains a span stored by `note_spans`; None for other spans."""
         row = self._base.execute("select article_id from spans where span_id = ?", (span_id,)).fetchone()
         return None if row is None else str(row[0])
 
     def read(self, path: str) -> str | None:
-        """A file as text; None if it is too large or not UTF-8."""
+        """Return a file as text; None if it is too large, unreadable or not UTF-8."""
         return _decoded(self._seeds / path)
 
     def _read(self, article_id: str) -> str | None:
@@ -126,7 +203,7 @@ class Copies:
             text = None
         if text is None or text_digest(text) != digest:
             raise NewsParallaxError(
-                "was changed while it was read", file=str(self._seeds / os.fsdecode(path)), hint="run it again"
+                "changed while it was read", file=str(self._seeds / os.fsdecode(path)), hint="run the command again"
             )
         return text
 
@@ -139,17 +216,17 @@ class Copies:
     def _note_files(self) -> None:
         for path in sorted(self._seeds.rglob("*")):
             if path.is_file():
-                place = os.fsencode(path.relative_to(self._seeds))
-                values = (place, file_digest(path), _name(path.name), _name(path.stem))
+                name = os.fsencode(path.relative_to(self._seeds))
+                values = (name, file_digest(path), _name(path.name), _name(path.stem))
                 self._base.execute("insert into files values (?, ?, ?, ?)", values)
 
     def _match(self) -> None:
-        """Copies that are the text, byte for byte."""
+        """Match copies that equal the text byte for byte."""
         copy = "select min(path) from files where files.sha256 = articles.sha256"
         self._base.execute(f"update articles set path = ({copy}) where withheld")
 
     def _mend(self) -> None:
-        """Copies that come to be the text when what programs do to texts is taken back: by name, then any."""
+        """Match copies that equal the text after a repair of what programs change: first by name, then any file."""
         for article_id in list(self.not_found()):
             (digest,) = self._base.execute("select sha256 from articles where article_id = ?", (article_id,)).fetchone()
             for path in self.called(article_id):
@@ -159,7 +236,10 @@ class Copies:
             self._try(os.fsdecode(path), None)
 
     def _try(self, path: str, only: str | None) -> None:
-        """Take the file as the copy of every article whose text it comes to be when mended."""
+        """Record a file as the copy of the articles whose text it equals after a repair.
+
+        With the digest `only`, just the text with this digest is tried.
+        """
         copy = self.read(path)
         for way, text in mended(copy) if copy else ():
             digest = text_digest(text)
@@ -173,12 +253,12 @@ class Copies:
 
 
 def _name(name: str) -> str:
-    """A file's name as it is compared: file systems spell it in a Unicode form of their own, or in bytes."""
+    """Normalize a file name for comparison: file systems use different Unicode forms, or plain bytes."""
     return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))
 
 
-def _mend(content: str | None) -> Mend:
-    return msgspec.json.decode(content, type=Mend) if content else Mend()
+def _mend(content: str | None) -> Normalization:
+    return msgspec.json.decode(content, type=Normalization) if content else Normalization()
 
 
 def _decoded(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""A stand-off release and the user's own copies of the articles -> the dataset with its words put back."""
+"""Rehydrate a stand-off release: restore its words from the user's own copies of the articles."""
 
 from __future__ import annotations
 
@@ -7,35 +7,42 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import UNSET
+from msgspec.structs import replace
 
-from ..core import schema
-from ..core.codebook import Codebook
-from ..core.errors import NewsParallaxError, UsageError
-from ..core.standoff import TargetOf, restore, sibling, target_by_layer
-from ..core.toml import read_toml
+from .._util import file_digest, is_inside
+from ..corpus import Codebook, read_toml, schema
+from ..dataset import (
+    MADE_LAST,
+    MARK,
+    Manifest,
+    Source,
+    Texts,
+    digest_of,
+    new_folder,
+    opened,
+    read_back,
+    refuse_foreign,
+    write_facts,
+)
+from ..errors import NewsParallaxError, UsageError
+from .alignment import DRIFT, Drifted, spans_of
+from .columns import TargetOf, restore, sibling, target_by_layer
 from .copies import Copies
-from .digest import digest_of
-from .drifted import DRIFT, Drifted, spans_of
-from .facts import MADE_LAST, file_digest, write_facts
-from .paths import is_inside
-from .publish import MARK, new_folder
-from .readback import read_back
-from .release.sources import Source, opened
-from .standoff import rewrite, rows_of
+from .withhold import rewrite, rows_of
 
-SHOWN = 20  # articles named in a list; the totals are always told
+SHOWN = 20  # maximum number of articles in a list; the totals are always reported
 
 
 @dataclass
 class Rehydrated:
-    """What came of it: the place, the manifest, and lines about the copies, the first of each kind, with totals."""
+    """The result: folder, manifest, number of restored texts, and lines about copies (first of each kind, totals)."""
 
     place: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     put_back: int = 0
     mended: list[str] = field(default_factory=list)
     mended_total: int = 0
@@ -46,19 +53,20 @@ class Rehydrated:
 
 
 def rehydrate(dataset: str, seeds: Path, out: Path) -> Rehydrated:
-    """Put the words of the articles of which `seeds` holds copies back into `dataset`, and that as the folder `out`.
+    """Restore the words of all articles with copies in the folder `seeds`, and write the dataset to the folder `out`.
 
-    `dataset` is a folder or `hub:ORG/NAME@REVISION`. Copies are found by digest, whatever they are called and wherever
-    they lie; copies that only differ by byte order mark, line ends, Unicode form or white space at the end are mended
-    on the way (the files stay as they are). Articles without such a copy stay as they are. Where a file has an
-    article's id for its name, `out/drift.jsonl` says which spans it still has. A dataset from which nothing is left out
-    comes out as it is.
+    `dataset` is a folder or `hub:ORG/NAME@REVISION`. Copies are found by digest, with any name in any subfolder. Copies
+    that differ only in byte order mark, line ends, Unicode form or trailing white space are repaired in memory; their
+    files stay unchanged. Articles without such a copy stay unchanged. Where a file without the text has an article's id
+    as its name, `out/drift.jsonl` lists which spans survive in it. A dataset without withheld texts is copied
+    unchanged.
 
-    Raises UsageError for folders that cannot be used so, and NewsParallaxError for a dataset that is not what its
-    manifest says. `out` appears whole or not at all.
+    Raises UsageError for unsuitable folders, and NewsParallaxError for a dataset that differs from its manifest. `out`
+    appears complete or not at all.
     """
     if not seeds.is_dir():
-        raise UsageError(f"{seeds} is no folder", hint="name the folder of your copies with --seeds")
+        raise UsageError(f"{seeds} is not a folder", hint="name the folder of your copies with --seeds")
+    refuse_foreign(out)  # before a dataset is fetched
     with opened(dataset) as source:
         _refuse_inside(out, source.folder, seeds)
         _check_files(source)
@@ -74,7 +82,7 @@ def rehydrate(dataset: str, seeds: Path, out: Path) -> Rehydrated:
 def _write(source: Source, draft: Path, out: Path, codebook: Codebook, copies: Copies) -> Rehydrated:
     drifted = Drifted(source.folder, codebook, copies)
     target_of = _targets(source.folder, codebook, copies)
-    for name in source.manifest["files"]:
+    for name in source.manifest.files:
         path, target = source.folder / name, draft / name
         config = name.split("/")[0]
         if name in (*MADE_LAST, DRIFT):
@@ -91,25 +99,28 @@ def _write(source: Source, draft: Path, out: Path, codebook: Codebook, copies: C
         else:
             shutil.copyfile(path, target)
     drifted.write(draft)
-    texts = source.manifest["texts"]
-    found, left = copies.count(found=True), copies.count(found=False)
+    texts = source.manifest.texts or Texts()
+    complete, left = copies.count(found=True), copies.count(found=False)
     digest = digest_of(draft)
-    if not left and digest != texts["full_content_digest"]:
-        message = f"with all texts put back the content digest is {digest}, expected {texts['full_content_digest']}"
-        raise NewsParallaxError(message, file=source.name, hint="the dataset was changed after it was made")
-    back = texts.get("put_back", 0) + found
-    texts = texts | {"withheld": left} | ({"put_back": back} if back else {})
-    manifest = write_facts(draft, source.folder, source.manifest | {"content_digest": digest, "texts": texts}, codebook)
+    if not left and digest != texts.full_content_digest:
+        message = f"after all texts were restored, the content digest is {digest}; expected {texts.full_content_digest}"
+        raise NewsParallaxError(
+            message, file=source.name, hint="the dataset was changed after it was built; get it again"
+        )
+    back = (texts.put_back or 0) + complete
+    texts = replace(texts, withheld=left, put_back=back or UNSET)
+    manifest = replace(source.manifest, content_digest=digest, texts=texts)
+    manifest = write_facts(draft, source.folder, manifest, codebook)
     read_back(draft, codebook, rows_of(manifest))
-    made = Rehydrated(out, manifest, found)
+    made = Rehydrated(out, manifest, complete)
     made.mended, made.mended_total = _first(f"{id_}: {path}: {what}" for id_, path, what in copies.mended())
     made.missing, made.missing_total = _first(drifted.missing())
-    made.drifted, made.drifted_total = _first(drifted.told())
+    made.drifted, made.drifted_total = _first(drifted.summary())
     return made
 
 
 def _first(lines: Iterator[str]) -> tuple[list[str], int]:
-    """The first lines, and how many there are."""
+    """Return the first SHOWN lines, and the total number of lines."""
     shown = list(islice(lines, SHOWN))
     return shown, len(shown) + sum(1 for _ in lines)
 
@@ -117,25 +128,30 @@ def _first(lines: Iterator[str]) -> tuple[list[str], int]:
 def _refuse_inside(out: Path, dataset: Path, seeds: Path) -> None:
     for own in (dataset, seeds):
         if is_inside(out, own) or is_inside(own, out):
-            raise UsageError(f"{out} and {own} lie in each other", hint="name another folder with --out")
+            raise UsageError(f"one of {out} and {own} is inside the other", hint="name another folder with --out")
 
 
 def _check_files(source: Source) -> None:
-    """Raise NewsParallaxError for a file that is not there, or not the one that the manifest lists."""
-    if "texts" not in source.manifest:
-        hint = "nothing is left out of datasets that were built before there were stand-off releases"
-        raise UsageError(f"the manifest of {source.name} says nothing of texts that are left out", hint=hint)
-    for name, facts in source.manifest["files"].items():
+    """Raise NewsParallaxError where a listed file is missing or differs from the manifest.
+
+    Raises UsageError for the manifest of a dataset that was built before stand-off releases existed.
+    """
+    if source.manifest.texts is None:
+        hint = "the dataset was built by a version without stand-off releases, so it has all texts"
+        raise UsageError(f"the manifest of {source.name} has no information on withheld texts", hint=hint)
+    for name, facts in source.manifest.files.items():
         parts = PurePosixPath(name)
         if parts.is_absolute() or ".." in parts.parts:
-            raise NewsParallaxError(f"lists {name!r}, which is no file of the dataset", file=f"{source.name}/{MARK}")
+            raise NewsParallaxError(f"lists {name!r}, which is not a file of the dataset", file=f"{source.name}/{MARK}")
         path = source.folder / name
         if not path.is_file():
-            hint = "get the whole dataset; the manifest lists the file"
-            raise NewsParallaxError("is not there", file=f"{source.name}/{name}", hint=hint)
-        if path.suffix in (".parquet", ".toml") and file_digest(path) != facts.get("sha256"):
+            hint = "get the complete dataset; its manifest lists this file"
+            raise NewsParallaxError("does not exist", file=f"{source.name}/{name}", hint=hint)
+        if path.suffix in (".parquet", ".toml") and file_digest(path) != facts.sha256:
             hint = "get the dataset again"
-            raise NewsParallaxError("is not the file that the manifest lists", file=f"{source.name}/{name}", hint=hint)
+            raise NewsParallaxError(
+                "differs from the file that the manifest lists", file=f"{source.name}/{name}", hint=hint
+            )
 
 
 def _put_back(
@@ -143,12 +159,12 @@ def _put_back(
 ) -> None:
     shape = schema.configs(codebook).get(config)
     if shape is None:
-        raise NewsParallaxError("is of no config of codebook.toml", file=str(path), hint="get the dataset again")
+        raise NewsParallaxError("belongs to no config of codebook.toml", file=str(path), hint="get the dataset again")
     rewrite(path, target, lambda table: change(table, shape))
 
 
 def _targets(dataset: Path, codebook: Codebook, copies: Copies) -> TargetOf:
-    """The function that says in which text an arrow's target lies: its layer's, or the one where the span is marked."""
+    """Return the function that finds the text with a relation's target: by its layer, or by the place of the span."""
     if len(codebook.texts) < 2:
         return lambda article_id, layer, span_id: article_id
     of_layer = {layer: target_by_layer(codebook, layer) for layer in codebook.layers}
@@ -165,14 +181,14 @@ def _targets(dataset: Path, codebook: Codebook, copies: Copies) -> TargetOf:
 
 
 def _any_left(path: Path, copies: Copies) -> bool:
-    """Whether a file of windows' digests tells of a text that is still not here."""
+    """Return whether a file of window digests covers a text that is still missing."""
     with pq.ParquetFile(path) as file:
         batches = file.iter_batches(columns=["article_id"])
         return any(not copies.is_found(id_) for batch in batches for id_ in batch.column(0).to_pylist())
 
 
 def _keep_windows(path: Path, target: Path, copies: Copies) -> None:
-    """Write the windows' digests of the texts that are still not here."""
+    """Write the window digests of the texts that are still missing."""
 
     def left(table: pa.Table) -> pa.Table:
         missing = [not copies.is_found(id_) for id_ in table.column("article_id").to_pylist()]

@@ -1,1 +1,0 @@
-"""The edges: files, engines and libraries around the core."""

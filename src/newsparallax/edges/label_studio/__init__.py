@@ -1,1 +1,0 @@
-"""Label Studio: a server of our own, tasks out, annotations back."""

@@ -1,1 +1,0 @@
-"""Versions: what changed between two of them, what must hold before one is published, and publishing it."""
