@@ -1,4 +1,4 @@
-"""A proposed corpus -> the TOML files of its folder, with comments that say what was inferred."""
+"""Write a proposed corpus as the TOML files of its folder, with comments that say what was inferred."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from typing import Any
 
 import msgspec
 import tomlkit
-from tomlkit.items import Item, Table
+from tomlkit.items import InlineTable, Item, Table
 
-from ..core.codebook import Codebook, Record
-from ..core.propose import Proposal
+from ..corpus import Codebook, Record, schema_line
+from .propose import Proposal
 
 
 def write_registries(annotations: Path, proposal: Proposal, source: str) -> None:
-    """Write corpus.toml, codebook.toml, annotators.toml and waivers.toml; `source` is what they were proposed from."""
+    """Write corpus.toml, codebook.toml, annotators.toml and waivers.toml; `source` names the origin of the proposal."""
     files = {
         "corpus.toml": _corpus(proposal),
         "codebook.toml": _codebook(proposal, source),
         "annotators.toml": _annotators(proposal),
         "waivers.toml": _commented(
-            "Known problems that are accepted, each with its reason. See problems.jsonl of a build."
+            "Accepted problems, each with a reason. Problems are listed in problems.jsonl of a build."
         ),
     }
     for name, document in files.items():
-        (annotations / name).write_text(tomlkit.dumps(document), encoding="utf-8")
+        text = f"{schema_line(f'annotations/{name}')}\n{tomlkit.dumps(document)}"
+        (annotations / name).write_text(text, encoding="utf-8")
 
 
 def _commented(*lines: str) -> tomlkit.TOMLDocument:
@@ -36,30 +37,35 @@ def _commented(*lines: str) -> tomlkit.TOMLDocument:
 
 def _corpus(proposal: Proposal) -> tomlkit.TOMLDocument:
     corpus, source = proposal.corpus, proposal.corpus.articles
-    document = _commented("The corpus: its name and version, how it is split and how gold is chosen.")
+    document = _commented("The corpus: name, version, splits, and the choice of gold annotations.")
     document.add(tomlkit.nl())
     document.add("name", tomlkit.item(corpus.name))
     document.add("version", tomlkit.item(corpus.version))
-    document.add("gold", _said(corpus.gold, 'where several annotate an article, one is starred; or "majority"'))
+    document.add(
+        "gold", _said(corpus.gold, 'of several annotations of an article, the starred one is gold; or "majority"')
+    )
     document.add("splits", _table(corpus.splits))
     articles: dict[str, Any] = {"from_tasks": True}
     if source.id_field:
-        why = "every task has it, and no two different tasks share one"
+        why = "every task has this field, with a value of its own"
         articles["id_field"] = _said(source.id_field, why)
     elif source.id_from == "data":
-        why = "task ids would do, did not one stand for different data in these exports"
+        why = "not task ids: in these exports, the same task id occurs with different data"
         articles["id_from"] = _said(source.id_from, why)
-    articles["redistribute"] = _said(source.redistribute, "true only where the rights in the texts allow it")
+    articles["redistribute"] = _said(source.redistribute, "true only if the licence of the texts permits it")
     document.add("articles", _table(articles))
-    why = 'white space at the edges of a span is cut off, which is recorded; or "keep"'
-    document.add("offsets", _table({"edge_spaces": _said(corpus.offsets.edge_spaces, why)}))
+    why = 'remove white space at the boundaries of spans, and record it; or "keep"'
+    offsets = {"edge_spaces": _said(corpus.offsets.edge_spaces, why)}
+    unit = 'unit of offsets that quotes do not decide: "code points", "utf16", "crlf" or "crlf+utf16"'
+    offsets["unit"] = _said(corpus.offsets.unit, unit)
+    document.add("offsets", _table(offsets))
     return document
 
 
 def _annotators(proposal: Proposal) -> tomlkit.TOMLDocument:
     document = _commented(
-        "Who annotated, under pseudonyms; ids are those of the exports.",
-        'An export does not say whether an annotator is a person: write kind = "human" or kind = "model".',
+        "The annotators, with pseudonyms; `ids` are their numbers in the exports.",
+        'Exports do not state whether an annotator is a person: set kind = "human" or kind = "model".',
     )
     for name, annotator in proposal.annotators.items():
         document.add(name, _table(_plain(annotator)))
@@ -69,12 +75,16 @@ def _annotators(proposal: Proposal) -> tomlkit.TOMLDocument:
 def _codebook(proposal: Proposal, source: str) -> tomlkit.TOMLDocument:
     codebook: Codebook = proposal.codebook
     document = _commented(
-        f"The codebook, proposed by scripts/adopt.py from {source}. Correct what it could not know:",
-        "definitions, questions, what is required. After a change here run scripts/generate.py.",
+        f"The codebook, proposed by `newsparallax adopt` from {source}. Add what the exports do not state:",
+        "definitions, questions, requirements. After each change, run `newsparallax generate`.",
     )
     if proposal.left_out:
-        document.add(tomlkit.comment("Left out, because no layer can take it:"))
+        document.add(tomlkit.comment("Not included, because layers do not support it:"))
         for line in proposal.left_out:
+            document.add(tomlkit.comment(_one_line(f"- {line}")))
+    if proposal.conditions:
+        document.add(tomlkit.comment("Conditions of the labelling configuration that layers do not support:"))
+        for line in proposal.conditions:
             document.add(tomlkit.comment(_one_line(f"- {line}")))
     if "texts" in proposal.why:
         document.add(tomlkit.comment(_one_line(proposal.why["texts"])))
@@ -98,14 +108,16 @@ def _codebook(proposal: Proposal, source: str) -> tomlkit.TOMLDocument:
 
 
 def _said(value: Any, why: str) -> Item:
-    """A value with a comment behind it."""
+    """Return a value with a trailing comment."""
     item: Item = tomlkit.item(value)
     return item.comment(why)
 
 
 def _nested(record: dict[str, Any]) -> Table:
-    """A record as a table: plain values first, labels and values one a line, attributes and relations as tables."""
+    """Return a record as a table: plain values, then one line per label or value, then attributes and relations."""
     table = _table({key: value for key, value in record.items() if not isinstance(value, dict)})
+    if "required_when" in record:
+        table.add("required_when", _inline(record["required_when"]))
     for key in ("labels", "values"):
         if key in record and isinstance(record[key], dict):
             table.add(key, _inline_rows(record[key]))
@@ -121,10 +133,14 @@ def _nested(record: dict[str, Any]) -> Table:
 def _inline_rows(rows: dict[str, Any]) -> Table:
     table = tomlkit.table()
     for name, row in rows.items():
-        inline = tomlkit.inline_table()
-        inline.update(row)
-        table.add(name, inline)
+        table.add(name, _inline(row))
     return table
+
+
+def _inline(row: dict[str, Any]) -> InlineTable:
+    inline = tomlkit.inline_table()
+    inline.update(row)
+    return inline
 
 
 def _table(values: dict[str, Any]) -> Table:
@@ -135,7 +151,7 @@ def _table(values: dict[str, Any]) -> Table:
 
 
 def _plain(record: Record) -> dict[str, Any]:
-    """What a record says beyond its defaults, as TOML values; labels stay, even if nothing is said of them."""
+    """Return the fields of a record that differ from their defaults, as TOML values; labels are kept even if empty."""
     table: dict[str, Any] = {}
     for field in msgspec.structs.fields(record):
         value = getattr(record, field.name)
@@ -154,5 +170,5 @@ def _plain_value(value: Any) -> Any:
 
 
 def _one_line(text: str) -> str:
-    """Text that can stand in a comment."""
+    """Return the text without characters that a TOML comment cannot hold."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,23 +1,105 @@
-"""Several annotations of an article -> what they agree on, and what an adjudicator has to decide.
+"""Adjudication: send disputed articles to a Label Studio project, where an adjudicator decides.
 
-Agreed is a span that every annotator has, with the same offsets and labels; of its values and arrows those that all
-gave. What some have and others have not is a dispute: a stretch of text, or a value or an arrow of an agreed span.
-Disputed spans are not proposed, since a proposal that nobody looks at would become gold; each is shown with who says
-what.
+`pull` fetches the annotations that the adjudicator starred.
+
+The module compares several annotations of an article. A span is agreed if every annotator has it with the same offsets
+and labels. An attribute value or a relation of an agreed span is agreed if all annotators gave it. Everything else that
+only some annotators have is a dispute: a stretch of text, or a value or a relation of an agreed span.
+
+Agreed items are sent as a prediction. Disputed spans are not, because a proposal that nobody checks would become gold.
+Instead, each dispute is shown with what each annotator says.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import SubElement, fromstring, indent, tostring
 
-from .context import Context
-from .exchange import REVIEW
-from .gold import person
-from .ids import short_hash
-from .spans import Marked, Span
+from msgspec import structs
+
+from ..building import Progress
+from ..convert import ConvertedAnnotation, Span, Unit, convert_article, newest_of_each, unit_tasks
+from ..corpus import CorpusFolder, CorpusSpec
+from ..ids import short_hash
+from ..render import guidelines_html, render_guidelines, render_label_config
+from .client import PART, Studio
+from .exchange import REVIEW, Outgoing, data_digest
+from .projects import review_title, set_up
+from .pushing import Delivered, Delivery, chosen_units, parts, task_of
+
+AGREED = "what the annotators agree on"
+HEAD = """<p><b>Adjudication.</b> Spans on which the annotators agree are already marked. Each span with the
+label DISPUTED, and each line of the list above the text, is a place where they differ. Decide it by the guidelines,
+then delete the span DISPUTED. When no DISPUTED span is left, submit, and star your annotation as ground truth.</p>
+"""
+
+
+class Sent(NamedTuple):
+    """Result of `send_reviews`: project id, what was done with it, the tasks, and the number of their disputes."""
+
+    project: int
+    setting: str
+    tasks: Delivered
+    disputes: int
+
+
+def send_reviews(
+    folder: CorpusFolder,
+    studio: Studio,
+    say: Callable[[str], None],
+    *,
+    articles: list[str],
+    force: bool,
+    progress: Progress | None,
+) -> Sent | None:
+    """Send the articles that several annotators annotated and nobody decided; those in `articles` even if decided.
+
+    Return None if there is nothing to adjudicate. Raises the same errors as `push`.
+    """
+    context = folder.context
+    chosen, folder = chosen_units(folder, articles)
+    units = list(_reviews(folder, chosen, named=bool(articles)))
+    if not units:
+        return None
+    config = review_config(render_label_config(context.codebook, context.entities), context)
+    instructions = HEAD + guidelines_html(render_guidelines(context.codebook, context.entities))
+    title = review_title(context.corpus.name)
+    project, setting = set_up(studio, title, config, instructions, say, overlap=1, force=force)
+    delivery = Delivery(folder, studio, project, say)
+    delivered = delivery.tasks((task for task, _ in units), len(units), progress)
+    ids = {article: task.id for article, task in delivery.there().items()}
+    current = [(task, reviewed) for task, reviewed in units if task.article_id not in delivered.stale]
+    for part in parts(current, PART):
+        there = [(ids[task.article_id], reviewed) for task, reviewed in part if task.article_id in ids]
+        delivery.predictions(
+            {(task, AGREED): [*reviewed.items, *dispute_items(reviewed, context)] for task, reviewed in there}
+        )
+    if current:
+        delivery.begin_with(AGREED)
+    return Sent(project, setting, delivered, sum(len(reviewed.disputes) for _, reviewed in units))
+
+
+def _reviews(folder: CorpusFolder, units: list[Unit], *, named: bool) -> Iterator[tuple[Outgoing, Review]]:
+    """Yield the articles to adjudicate, each as a task that lists its disputes."""
+    annotators = folder.context.annotators
+    adjudicators = {name for name, annotator in annotators.items() if annotator.role == "adjudicator"}
+    for unit in units:
+        tasks = unit_tasks(folder.exports, unit)
+        task = task_of(folder, unit, tasks)
+        converted = convert_article(folder.context, unit.article_id, tasks, folder.read_bytes)
+        marked = to_review(converted.marked, adjudicators, named=named)
+        if task is None or not marked:
+            continue
+        texts = {name: shown.index.text for name, shown in converted.texts.items()}
+        reviewed = review(folder.context, marked, texts)
+        names = ", ".join(entry.person for entry in marked)
+        what = "dispute" if len(reviewed.disputes) == 1 else "disputes"
+        lines = [f"{len(reviewed.disputes)} {what} between {names}", *(entry.line() for entry in reviewed.disputes)]
+        data = {**task.data, REVIEW: "\n".join(lines)}
+        yield Outgoing(task.article_id, data, structs.replace(task.mark, sha256=data_digest(data))), reviewed
+
 
 LABEL = "DISPUTED"
 NOTHING = "nothing"
@@ -29,7 +111,10 @@ Items = list[dict[str, Any]]
 
 
 class Dispute(NamedTuple):
-    """A stretch `[start, end)` of a text (code points) that annotators mark differently; `says`: annotator -> what."""
+    """A stretch `[start, end)` of a text (code points) that annotators mark differently.
+
+    `says` maps each annotator to what they mark there.
+    """
 
     text_name: str
     start: int
@@ -39,47 +124,52 @@ class Dispute(NamedTuple):
     says: dict[str, str]
 
     def line(self) -> str:
-        """The dispute on one line."""
+        """Return the dispute as one line."""
         place = f"{self.start}-{self.end} “{' '.join(self.quote.split())}” " if self.end else ""
         return f"{place}{self.what} · {self.said()}"
 
     def said(self) -> str:
-        """Who says what."""
+        """Return what each annotator says."""
         return "; ".join(f"{name}: {what}" for name, what in self.says.items())
 
 
 class Review(NamedTuple):
-    """What an adjudicator begins with: the agreed items, and the disputes in order of the text."""
+    """What an adjudicator starts with: the agreed items, and the disputes in text order."""
 
     items: Items
     disputes: list[Dispute]
 
 
-def to_review(marked: list[Marked], adjudicators: set[str], *, named: bool) -> list[Marked]:
-    """The annotations to be adjudicated, the last one of each annotator; none where there is nothing to decide.
+def to_review(marked: list[ConvertedAnnotation], adjudicators: set[str], *, named: bool) -> list[ConvertedAnnotation]:
+    """Return the annotations to adjudicate, the newest one of each annotator.
 
-    The passes of humans where there are two or more of them, else everybody's but the adjudicators'. An article with a
-    starred annotation is decided, unless it is `named`, or only models have decided and a human has worked since.
+    The list is empty if there is nothing to decide.
+
+    If two or more humans annotated the article, these are the humans' annotations. Otherwise they are the annotations
+    of everybody except the adjudicators. An article with a starred annotation counts as decided. Exceptions: the
+    article is `named`, or only models decided it and a human has annotated it since.
     """
     passes = {
-        person(found): found for found in marked if not found.ground_truth and found.annotator.name not in adjudicators
+        annotation.person: annotation
+        for annotation in newest_of_each(annotation for annotation in marked if not annotation.ground_truth)
+        if annotation.annotator.name not in adjudicators
     }
-    humans = {name: found for name, found in passes.items() if found.annotator.kind == "human"}
-    starred = [found for found in marked if found.ground_truth]
-    decided = starred and (not humans or any(found.annotator.kind == "human" for found in starred))
+    humans = {name: annotation for name, annotation in passes.items() if annotation.annotator.kind == "human"}
+    starred = [annotation for annotation in marked if annotation.ground_truth]
+    decided = starred and (not humans or any(annotation.annotator.kind == "human" for annotation in starred))
     if decided and not named:
         return []
     chosen = humans if len(humans) > 1 else passes
     return [chosen[name] for name in sorted(chosen)] if len(chosen) > 1 else []
 
 
-def review(context: Context, marked: list[Marked], texts: dict[str, str]) -> Review:
-    """Compare annotations of one article by different annotators; `texts` are its texts by name."""
+def review(context: CorpusSpec, marked: list[ConvertedAnnotation], texts: dict[str, str]) -> Review:
+    """Compare annotations of one article by different annotators; `texts` maps text names to texts."""
     groups: dict[Key, dict[str, Span]] = {}
-    for found in marked:
-        for key, span in _keyed(found.spans):
-            groups.setdefault(key, {})[person(found)] = span
-    names = [person(found) for found in marked]
+    for annotation in marked:
+        for key, span in _keyed(annotation.spans):
+            groups.setdefault(key, {})[annotation.person] = span
+    names = [annotation.person for annotation in marked]
     agreed = {key: group for key, group in groups.items() if len(group) == len(marked)}
     places = {key[0] for key in agreed}
     items: Items = []
@@ -95,18 +185,18 @@ def review(context: Context, marked: list[Marked], texts: dict[str, str]) -> Rev
             disputes.append(Dispute(span.text_name, span.start, span.end, text, f"{span.layer} {name}", said))
     document, differing = _about_article(context, marked)
     order = {name: number for number, name in enumerate(context.codebook.texts)}
-    disputes.sort(key=lambda one: (order.get(one.text_name, -1), one.start, one.end, one.what))
-    items = sorted(items + document, key=lambda item: item.get("type") == "relation")  # both its ends come first
+    disputes.sort(key=lambda dispute: (order.get(dispute.text_name, -1), dispute.start, dispute.end, dispute.what))
+    items = sorted(items + document, key=lambda item: item.get("type") == "relation")  # relations follow their regions
     return Review(items, [*differing, *disputes])
 
 
-def dispute_items(found: Review, context: Context) -> Items:
-    """The disputes about plain text as regions of a control of their own, so that they are seen in it."""
+def dispute_items(reviewed: Review, context: CorpusSpec) -> Items:
+    """Return the disputes about plain texts as regions of a separate control, which the page shows in the text."""
     stretches: dict[tuple[str, int, int], list[Dispute]] = {}
-    for one in found.disputes:
-        text = context.codebook.texts.get(one.text_name)
-        if one.end and text and text.kind == "plain":
-            stretches.setdefault((one.text_name, one.start, one.end), []).append(one)
+    for dispute in reviewed.disputes:
+        text = context.codebook.texts.get(dispute.text_name)
+        if dispute.end and text and text.kind == "plain":
+            stretches.setdefault((dispute.text_name, dispute.start, dispute.end), []).append(dispute)
     return [
         {
             "id": f"d-{short_hash(name, start, end)[:10]}",
@@ -115,34 +205,34 @@ def dispute_items(found: Review, context: Context) -> Items:
             "type": "labels",
             "origin": "prediction",
             "value": {"start": start, "end": end, "text": ones[0].quote, "labels": [LABEL]},
-            "meta": {"text": [f"{one.what} · {one.said()}" for one in ones]},
+            "meta": {"text": [f"{dispute.what} · {dispute.said()}" for dispute in ones]},
         }
         for (name, start, end), ones in stretches.items()
     ]
 
 
-def review_config(config: str, context: Context) -> str:
-    """The labelling configuration of `context`'s codebook, with the disputes above the first text and in it."""
+def review_config(config: str, context: CorpusSpec) -> str:
+    """Return the labelling configuration of the codebook, extended by the disputes above the text and inside it."""
     root = fromstring(config)
     names = [name for name, text in context.codebook.texts.items() if text.kind == "plain"]
     view = root.find(".//View")
     parent = root if view is None else view
     for name in names[:1]:
         labels = SubElement(parent, "Labels", {"name": REVIEW, "toName": name, "showInline": "true"})
-        hint = "decide it with the labels of the layers, then delete this mark"
+        hint = "decide with the labels of the layers, then delete this span"
         SubElement(labels, "Label", {"value": LABEL, "background": _COLOUR, "hint": hint})
         parent.remove(labels)
         parent.insert(0, labels)
     listed = SubElement(root, "View", {"style": "max-height: 20vh; overflow-y: auto; white-space: pre-wrap"})
     SubElement(listed, "Text", {"name": f"{REVIEW}_list", "value": f"${REVIEW}"})
     root.remove(listed)
-    root.insert(1, listed)  # behind the style
+    root.insert(1, listed)  # after the style element
     indent(root)
     return tostring(root, encoding="unicode") + "\n"
 
 
 def _keyed(spans: list[Span]) -> Iterator[tuple[Key, Span]]:
-    """Spans by their place; several of one annotator at the same place are told apart by their order of content."""
+    """Yield spans by place, numbered in order of content where one annotator has several at one place."""
     seen: Counter[Place] = Counter()
     for span in sorted(spans, key=lambda span: repr(span.content())):
         yield (span.place(), seen[span.place()]), span
@@ -150,13 +240,13 @@ def _keyed(spans: list[Span]) -> Iterator[tuple[Key, Span]]:
 
 
 def _disputed_spans(names: list[str], groups: list[dict[str, Span]], texts: dict[str, str]) -> Iterator[Dispute]:
-    """Stretches in which spans of a layer overlap that not all have."""
+    """Yield stretches in which spans of one layer overlap that not all annotators have."""
     spans = [(span, who) for group in groups for who, span in group.items()]
     spans.sort(key=lambda entry: (entry[0].layer, entry[0].text_name, entry[0].start, entry[0].end, entry[1]))
     clusters: list[list[tuple[Span, str]]] = []
     for span, who in spans:
         last = clusters[-1][0][0] if clusters else None
-        end = max(other.end for other, _ in clusters[-1]) if clusters else 0
+        end = max(member.end for member, _ in clusters[-1]) if clusters else 0
         if last and (last.layer, last.text_name) == (span.layer, span.text_name) and span.start < end:
             clusters[-1].append((span, who))
         else:
@@ -188,7 +278,7 @@ def _said_of(group: dict[str, Span], attribute: str) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """A value as an adjudicator reads it."""
+    """Return a value in the form an adjudicator reads."""
     if isinstance(value, list):
         return ", ".join(sorted(map(str, value)))
     return NOTHING if value is None else str(value)
@@ -199,14 +289,14 @@ def _targets(span: Span, relation: str) -> frozenset[Place]:
 
 
 def _common_arrows(group: dict[str, Span], places: set[Place]) -> set[tuple[str, Place]]:
-    """The arrows between agreed spans that everybody drew."""
+    """Return the relations between agreed spans that all annotators drew."""
     drawn = [{(link.name, link.target.place()) for link in span.links} for span in group.values()]
     return {arrow for arrow in set.intersection(*drawn) if arrow[1] in places}
 
 
 def _differing(arrows: dict[str, dict[str, frozenset[Place]]], texts: dict[str, str]) -> dict[str, dict[str, str]]:
     return {
-        f"arrow {name}": {
+        f"relation {name}": {
             who: ", ".join(f"“{texts[text][start:end]}”" for _, text, start, end, _ in sorted(targets)) or NOTHING
             for who, targets in said.items()
         }
@@ -216,10 +306,10 @@ def _differing(arrows: dict[str, dict[str, frozenset[Place]]], texts: dict[str, 
 
 
 def _agreed_items(
-    context: Context, span: Span, found: Marked, kept: set[str], arrows: set[tuple[str, Place]]
+    context: CorpusSpec, span: Span, annotation: ConvertedAnnotation, kept: set[str], arrows: set[tuple[str, Place]]
 ) -> Iterator[dict[str, Any]]:
-    """The items of an agreed span as `found` has them: its region, and of its values and arrows what all say."""
-    raw = found.ledger.items()
+    """Yield the items of an agreed span as `annotation` has them: its region, and the agreed values and relations."""
+    raw = annotation.ledger.items()
     links = {link.item: (link.name, link.target.place()) for link in span.links}
     region, *rest = span.items
     yield _proposed(raw[region] if span.repair is None else _moved(raw[region], span))
@@ -232,13 +322,13 @@ def _agreed_items(
             yield _proposed(item if span.repair is None else _moved(item, span))
 
 
-def _attribute(context: Context, span: Span, item: dict[str, Any]) -> str | None:
+def _attribute(context: CorpusSpec, span: Span, item: dict[str, Any]) -> str | None:
     uses = context.attributes_of_control.get(item.get("from_name", ""), {}).get(span.layer, [])
     return next((key for key, _ in uses), None)
 
 
 def _moved(item: dict[str, Any], span: Span) -> dict[str, Any]:
-    """An item of a region whose offsets were repaired, with the repaired ones."""
+    """Return an item of a region whose offsets were repaired, with the repaired offsets."""
     return {**item, "value": {**item["value"], "start": span.start, "end": span.end}}
 
 
@@ -246,21 +336,26 @@ def _proposed(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, "origin": "prediction"}
 
 
-def _about_article(context: Context, marked: list[Marked]) -> tuple[Items, list[Dispute]]:
-    """The values about the whole article that all gave, and those that differ."""
-    agreed: set[str] = set()
+def _about_article(context: CorpusSpec, marked: list[ConvertedAnnotation]) -> tuple[Items, list[Dispute]]:
+    """Return the document values that all annotators gave, and the disputes about the others; each text separately."""
+    agreed: set[tuple[str | None, str]] = set()
     disputes = []
-    for text, name in sorted({place for found in marked for place in found.document}, key=repr):
-        said = {person(found): _text(found.document.get((text, name))) for found in marked}
+    for field in sorted({field for annotation in marked for field in annotation.document}, key=repr):
+        text, name = field
+        said = {annotation.person: _text(annotation.document.get(field)) for annotation in marked}
         if len(set(said.values())) == 1:
-            agreed.add(name)
+            agreed.add(field)
         else:
-            disputes.append(Dispute(text or "", 0, 0, "", name, said))
+            what = f"{name} of {text}" if len(context.codebook.texts) > 1 else name
+            disputes.append(Dispute(text or "", 0, 0, "", what, said))
     first = marked[0].ledger
     own = {position for span in marked[0].spans for position in span.items} | first.quarantined.keys()
-    items = [
-        _proposed(item)
+    values = [
+        item
         for position, item in enumerate(first.items())
-        if position not in own and context.document_of_control.get(item.get("from_name", ""), ("",))[0] in agreed
+        if position not in own and item.get("from_name") in context.document_of_control
+    ]
+    items = [
+        _proposed(item) for item in values if context.document_place(item["from_name"], item.get("to_name")) in agreed
     ]
     return items, disputes

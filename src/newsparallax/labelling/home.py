@@ -1,21 +1,20 @@
-"""The folder of a corpus in which its Label Studio server lives.
+"""Folder of a corpus that holds the state of its local Label Studio server.
 
 .label-studio/
-  .gitignore      nothing in here is committed
+  .gitignore      excludes everything in this folder from git
   account.toml    the maintainer's account: address, e-mail, password, API token (mode 0600)
-  data/           what Label Studio keeps: database, uploads
-  version         the version of Label Studio that the data are of
-  lock            held by a running server, and let go by the system when it ends
-  state.toml      the running server: process, address
-  people.toml     who is who: accounts of servers and annotators of the corpus (mode 0600)
-  pulled.json     what was pulled, so that the next pull asks for what changed
-  exchange.lock   held by a running push, pull or review; work/ holds what it is writing
-  server.log      what the server has printed since its start; server.log.1 is that of the start before
+  data/           Label Studio's own data: database, uploads
+  version         the version of Label Studio that last worked on the data
+  lock            held by a running server; the system releases it when the server ends
+  state.toml      the running server: process id, address
+  people.toml     maps accounts of servers to annotators of the corpus (mode 0600)
+  pulled.json     what was pulled, so that the next pull asks only for changes
+  exchange.lock   held by a running push, pull or review; work/ holds the files it is writing
+  server.log      output of the server since its start; server.log.1 is the output of the previous run
 """
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import sqlite3
@@ -27,10 +26,9 @@ from shutil import rmtree
 import msgspec
 import tomlkit
 
-from ...core.errors import CorpusError, UsageError
-from ...core.toml import read_toml
-from ..locks import hold
-from ..whole_file import write_whole
+from .._util import hold, write_whole
+from ..corpus import read_toml
+from ..errors import CorpusError, UsageError
 
 EMAIL = "maintainer@example.org"
 
@@ -48,48 +46,51 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The running server: the number of its process, its address."""
+    """The running server: process id and address."""
 
     pid: int
     url: str
 
 
 def home_of(corpus_root: Path) -> Path:
-    """The folder of the server of a corpus."""
+    """Return the server folder of a corpus."""
     return corpus_root / ".label-studio"
 
 
 def database(home: Path) -> Path:
-    """Label Studio's SQLite file."""
+    """Return the path of Label Studio's SQLite file."""
     return home / "data" / "label_studio.sqlite3"
 
 
 def make_home(home: Path) -> None:
-    """Make the folder, ignored by git whatever the corpus folder's own rules are."""
+    """Create the folder. Git ignores it, whatever the ignore rules of the corpus folder are."""
     (home / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(home / ".gitignore", b"*\n", home)
 
 
 @contextmanager
 def exchanging(home: Path) -> Iterator[Path]:
-    """Be the only push, pull or review of the corpus; a folder for files that are being written. Raises UsageError."""
+    """Hold the lock for push, pull and review of the corpus, and yield a work folder for files that are being written.
+
+    Raises UsageError where another push, pull or review is running.
+    """
     make_home(home)
     lock = hold(home / "exchange.lock")
     if lock is None:
-        hint = "wait until it has ended"
+        hint = "wait until it ends"
         raise UsageError("another push, pull or review of this corpus is running", hint=hint)
     try:
         work = home / "work"
-        rmtree(work, ignore_errors=True)  # of a run that was killed
+        rmtree(work, ignore_errors=True)  # left over from a run that was killed
         work.mkdir()
         yield work
         work.rmdir()
     finally:
-        os.close(lock)
+        lock.release()
 
 
 def saved_account(home: Path) -> Account | None:
-    """The account that a start of the server wrote; None before the first. Raises CorpusError."""
+    """Return the account that a previous start saved; None before the first start. Raises CorpusError."""
     path = home / "account.toml"
     if not path.exists():
         return None
@@ -100,11 +101,11 @@ def saved_account(home: Path) -> Account | None:
 
 
 def keep_account(home: Path, url: str) -> Account:
-    """The account for a start at `url`: made at the first start, kept for later ones. Raises CorpusError."""
+    """Return the account for a start at `url`: created at the first start, kept for later ones. Raises CorpusError."""
     account = saved_account(home)
     if account is None and database(home).exists():
-        hint = f"put it back from a copy; or move {home / 'data'} away, and a new server begins without any project"
-        raise CorpusError("is not there, but the server's data are", file=str(home / "account.toml"), hint=hint)
+        hint = f"restore it from a copy; or move {home / 'data'} away to start with an empty server"
+        raise CorpusError("does not exist, but the server's data do", file=str(home / "account.toml"), hint=hint)
     if account is None:
         account = Account(url, EMAIL, secrets.token_urlsafe(12), secrets.token_hex(20))
     account = msgspec.structs.replace(account, url=url)
@@ -113,9 +114,10 @@ def keep_account(home: Path, url: str) -> Account:
 
 
 def restore_token(home: Path, account: Account) -> None:
-    """Let the saved API token be good again after somebody has renewed it, or switched such tokens off.
+    """Make the saved API token valid again after somebody renewed it or disabled legacy tokens.
 
-    A click in Label Studio's pages does either, and would lock push, pull and `serve` out. Only while no server runs.
+    A click in Label Studio's pages does either, and push, pull and `serve` could then no longer sign in. Call this only
+    while no server runs.
     """
     path = database(home)
     if not path.exists():
@@ -127,14 +129,14 @@ def restore_token(home: Path, account: Account) -> None:
             data.execute(f"UPDATE authtoken_token SET key = ? WHERE user_id = ({user})", (account.token, account.email))
             data.execute("UPDATE jwt_auth_jwtsettings SET legacy_api_tokens_enabled = 1")
     except sqlite3.DatabaseError as error:
-        hint = f"put it back from a copy, or move {home / 'data'} away to begin without any project"
-        raise CorpusError(f"is no readable SQLite database: {error}", file=str(path), hint=hint) from None
+        hint = f"restore it from a copy, or move {home / 'data'} away to start with an empty server"
+        raise CorpusError(f"is not a readable SQLite database: {error}", file=str(path), hint=hint) from None
 
 
 def update_version(home: Path, pinned: str, say: Callable[[str], None]) -> None:
-    """Note the version that works on the data from now on. Raises UsageError if the data are of a later one.
+    """Store the version that works on the data from now on. Raises UsageError if a later version made the data.
 
-    Label Studio brings the database of an earlier version up to date, and never back: a copy is kept beside it.
+    Label Studio upgrades the database of an earlier version but never downgrades it. So a copy is kept beside it.
     """
     path, data = home / "version", database(home)
     made = path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else pinned
@@ -142,13 +144,13 @@ def update_version(home: Path, pinned: str, say: Callable[[str], None]) -> None:
         hint = "write the version of Label Studio that made the data, such as 1.23.2"
         raise CorpusError(f"expected a version, found {made!r}", file=str(path), hint=hint)
     if _order(made) > _order(pinned):
-        hint = "update this repository, or serve the corpus with the version of it that you used before"
-        raise UsageError(f"{home / 'data'} is of Label Studio {made}; {pinned} cannot read it", hint=hint)
+        hint = "update newsparallax, or serve the corpus with the version that you used before"
+        raise UsageError(f"{home / 'data'} was made by Label Studio {made}; {pinned} cannot read it", hint=hint)
     if made != pinned and data.exists():
         copy = data.with_name(f"{data.name}.{made}")
         with closing(sqlite3.connect(data)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
-        say(f"Label Studio {pinned} brings the data of {made} up to date; a copy of the database is in {copy}")
+        say(f"Label Studio {pinned} upgrades the data of {made}; a copy of the old database is in {copy}")
     write_whole(path, f"{pinned}\n".encode(), home)
 
 
@@ -157,18 +159,18 @@ def _order(version: str) -> list[int]:
 
 
 def write_state(home: Path, state: State) -> None:
-    """Note which server runs."""
+    """Store which server runs."""
     _write(home, "state.toml", state)
 
 
 def read_state(home: Path) -> State | None:
-    """Which server runs, or ran last; None where nothing is noted."""
+    """Return which server runs or ran last; None if nothing is stored."""
     path = home / "state.toml"
     return read_toml(path, State, name=str(path)) if path.exists() else None
 
 
 def clear_state(home: Path) -> None:
-    """Note that no server runs."""
+    """Remove the record of the running server."""
     (home / "state.toml").unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""Projects of a Label Studio server: found by title, configured from the codebook, never so that work is lost."""
+"""Projects of a Label Studio server: find them by title and configure them from the codebook without losing work."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 from defusedxml.ElementTree import fromstring
 
-from ...core.errors import UsageError
-from ...core.exchange import sent_mark
-from ...core.ids import short_hash
-from ...core.index import article_of
-from ...core.outgoing import data_digest
-from ..folder import CorpusFolder
+from ..convert import article_of
+from ..corpus import CorpusFolder
+from ..errors import UsageError
+from ..ids import short_hash
 from .client import Studio
+from .exchange import data_digest, sent_mark
 
 SETTINGS = {
     "show_instruction": True,
@@ -22,47 +21,47 @@ SETTINGS = {
     "enable_empty_annotation": True,
     "show_collab_predictions": True,
 }
-SHORTEST, LONGEST = 3, 50  # characters of a title
+SHORTEST, LONGEST = 3, 50  # length limits of a title in characters
 REVIEW = ": adjudication"
 
 
 def project_title(name: str) -> str:
-    """The title of the project of the corpus `name`; the server takes from 3 to 50 characters."""
+    """Return the title of the project of the corpus `name`; the server accepts 3 to 50 characters."""
     return _cut(name if len(name.strip()) >= SHORTEST else f"corpus {name}", "")
 
 
 def review_title(name: str) -> str:
-    """The title of the project in which the disputes of the corpus `name` are adjudicated."""
+    """Return the title of the project in which the disputes of the corpus `name` are adjudicated."""
     return _cut(name, REVIEW)
 
 
 def _cut(name: str, end: str) -> str:
-    """A title; of a long name the beginning, told apart from others that begin alike by a hash."""
-    name = name.strip()  # as the server does
+    """Return a title; a long name is cut, and a hash distinguishes it from names with the same start."""
+    name = name.strip()  # the server strips titles, too
     if len(name) + len(end) <= LONGEST:
         return f"{name}{end}"
     return f"{name[: LONGEST - len(end) - 9]} {short_hash(name)[:8]}{end}"
 
 
 def find_project(studio: Studio, title: str) -> dict[str, Any] | None:
-    """The project with this title; None if there is none. Raises UsageError where several have it."""
-    found: list[dict[str, Any]] = []
+    """Return the project with this title; None if there is none. Raises UsageError where several projects have it."""
+    projects: list[dict[str, Any]] = []
     page = 1
     while True:
-        answer = studio.read("api/projects", title=title, page=page, page_size=100)  # finds titles that contain it
-        found += [project for project in answer["results"] if project["title"] == title]
+        answer = studio.read("api/projects", title=title, page=page, page_size=100)  # returns all titles containing it
+        projects += [project for project in answer["results"] if project["title"] == title]
         if not answer.get("next"):
             break
         page += 1
-    if len(found) > 1:
-        ids = ", ".join(str(project["id"]) for project in found)
+    if len(projects) > 1:
+        ids = ", ".join(str(project["id"]) for project in projects)
         hint = "rename or delete all but one in Label Studio"
-        raise UsageError(f"{studio.url} has {len(found)} projects called {title!r} ({ids})", hint=hint)
-    return found[0] if found else None
+        raise UsageError(f"{studio.url} has {len(projects)} projects called {title!r} ({ids})", hint=hint)
+    return projects[0] if projects else None
 
 
 class Listed(NamedTuple):
-    """A task of a project: its article, what was asked of it, the digest of its data, whether we sent it."""
+    """A task of a project: its article, the requested fields, the digest of its data, and whether we sent it."""
 
     article: str
     task: dict[str, Any]
@@ -71,7 +70,10 @@ class Listed(NamedTuple):
 
 
 def tasks_by_article(folder: CorpusFolder, studio: Studio, project: int, include: tuple[str, ...]) -> Iterator[Listed]:
-    """The tasks of a project with the fields `include`; those not sent by us are looked into for their article."""
+    """Yield the tasks of a project with the fields `include`.
+
+    For tasks that we did not send, the data determine the article.
+    """
     foreign: dict[int, dict[str, Any]] = {}
     for task in studio.tasks(project, ("meta", *include)):
         mark = sent_mark(task.get("meta"))
@@ -87,10 +89,10 @@ def tasks_by_article(folder: CorpusFolder, studio: Studio, project: int, include
 def set_up(
     studio: Studio, title: str, config: str, instructions: str, say: Callable[[str], None], *, overlap: int, force: bool
 ) -> tuple[int, str]:
-    """Create the project, or bring its configuration and instructions up to date.
+    """Create the project, or update its configuration and instructions.
 
-    The project's id, and what was done: "created", "updated" or "unchanged". Raises UsageError, with counts, where the
-    new configuration lacks labels that annotations on the server use, unless `force`.
+    Return the project's id and what was done: "created", "updated" or "unchanged". Raises UsageError with counts where
+    the new configuration lacks labels that annotations on the server use, unless `force`.
     """
     project = find_project(studio, title)
     settings = {"label_config": config, "expert_instruction": instructions}
@@ -105,31 +107,29 @@ def set_up(
         used = _uses(studio, identity, lost) if lost else Counter()
         listed = ", ".join(f"{control} {label} ({n})" for (control, label), n in sorted(used.items()))
         if used and not force:
-            hint = (
-                "keep them in the codebook (a renamed label: pull first, then push --force and list it under `former`)"
-            )
-            raise UsageError(f"annotations on the server use labels that would go: {listed}", hint=hint)
+            hint = "keep them in the codebook (for a renamed label: list it under `former`, pull, then push --force)"
+            raise UsageError(f"annotations on the server use labels that would be removed: {listed}", hint=hint)
         if used:
-            say(f"labels in use that the labelling page no longer has: {listed}")
+            say(f"removed labels that annotations on the server still use: {listed}")
     if changes:
         studio.write("PATCH", f"api/projects/{identity}", changes)
     return identity, "updated" if changes else "unchanged"
 
 
 def _options(config: str) -> set[tuple[str, str]]:
-    """Every (control, label or value) of a labelling configuration, and (control, "") for the control itself."""
-    found = set()
+    """Return every (control, label or value) of a labelling configuration, and (control, "") for the control itself."""
+    named = set()
     for control in fromstring(config).iter():
         name = control.get("name")
         if name and control.get("toName"):
-            found.add((name, ""))
+            named.add((name, ""))
             options = (option.get("alias") or option.get("value") for option in control.iter() if option is not control)
-            found.update((name, option) for option in options if option)
-    return found
+            named.update((name, option) for option in options if option)
+    return named
 
 
 def _uses(studio: Studio, project: int, options: set[tuple[str, str]]) -> Counter[tuple[str, str]]:
-    """How often annotations and drafts of a project use each of the options."""
+    """Count how often annotations and drafts of a project use each of the options."""
     used: Counter[tuple[str, str]] = Counter()
     ids = [task["id"] for task in studio.tasks(project, ())]
     for task in studio.tasks_with(project, ("annotations", "drafts", "result"), ids):
@@ -147,7 +147,7 @@ def _said(item: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _flat(value: Any) -> list[str]:
-    """All texts in a value: labels, choices, the steps of a taxonomy's paths."""
+    """Return all strings in a value: labels, choices, the steps of taxonomy paths."""
     if isinstance(value, list):
         return [text for part in value for text in _flat(part)]
     return [value] if isinstance(value, str) else []

@@ -1,16 +1,22 @@
-"""A Label Studio server of our own: started for one corpus, on this machine only, and ended with its command.
+"""Local Label Studio server: installed, started for one corpus on this machine only, and stopped with its command.
 
-It runs in a session of its own, so that Ctrl-C reaches this program alone, which then ends it. Should this program be
-killed, the server lives on; it holds the lock of its folder, by which the next start finds it.
+The server has a virtual environment that is installed on first use from pinned versions. Its pins conflict with those
+of the project, so it shares nothing with the environment that runs this code.
+
+The server runs in a separate session, so Ctrl-C reaches only this program, which then stops the server. If this program
+is killed, the server continues to run. It holds the lock of its folder, by which the next start finds it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +27,11 @@ from types import FrameType
 from typing import NoReturn
 
 import msgspec
+from filelock import FileLock
 
-from ...core.errors import NewsParallaxError, UsageError
-from ..folder import HERE
-from ..locks import hold
+from .._util import hold_for_child, write_whole
+from ..corpus import HERE
+from ..errors import NewsParallaxError, UsageError
 from .home import (
     Account,
     State,
@@ -38,43 +45,42 @@ from .home import (
     update_version,
     write_state,
 )
-from .install import PATIENCE, TAIL, install, pinned_version
 
 __all__ = ["VENV", "Account", "RunningError", "Server", "home_of", "saved_account", "serve", "start"]
 
-VENV = HERE / ".label-studio" / "venv"
+VENV = (HERE / ".label-studio" if HERE else Path("~/.cache/newsparallax/label-studio").expanduser()) / "venv"
 HOST = "127.0.0.1"
 START_SECONDS = 180
 STOP_SECONDS = 15
-SCARCE = 200_000_000  # bytes of free disk below which a server that ended is told to have run out of it
+SCARCE = 200_000_000  # bytes of free disk; below, the error of an ended server mentions it
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed
 
-# Label Studio reads any variable also without its prefix, and PORT, HOST, DEBUG or USERNAME are often set: so the
-# server gets these of the user's environment and no others.
+# Label Studio also reads its variables without their prefix, and PORT, HOST, DEBUG or USERNAME are often set. So the
+# server gets only these variables of the user's environment.
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 SETTINGS = {
     "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
     "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "false",
     "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "false",
-    # Nothing leaves the machine: no telemetry, no look for a newer version, no reports of errors, and, as its pages'
-    # tips are fetched whatever is set, no way out for the server's own requests: port 9 is closed.
+    # Nothing leaves the machine: no telemetry, no version check, no error reports. No setting stops the server from
+    # fetching tips for its pages, so its own requests go to a closed port (9).
     "LABEL_STUDIO_COLLECT_ANALYTICS": "false",
     "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
     "LABEL_STUDIO_SENTRY_DSN": "",
     "LABEL_STUDIO_FRONTEND_SENTRY_DSN": "",
     "https_proxy": f"http://{HOST}:9",
-    "PYTHONUNBUFFERED": "1",  # the log is as far as the server
+    "PYTHONUNBUFFERED": "1",  # the log is never behind the server
     "PYTHONUTF8": "1",
 }
 
 
 class RunningError(UsageError):
-    """The server of this corpus runs already; `account` is good for it."""
+    """Raised where the server of this corpus runs already; `account` is valid for it."""
 
     def __init__(self, account: Account, pid: int):
         self.account, self.pid = account, pid
-        message = f"the Label Studio of this corpus runs already, at {account.url}"
-        super().__init__(message, hint=f"use that one, or stop it: kill {pid}")
+        message = f"the Label Studio server of this corpus is already running at {account.url}"
+        super().__init__(message, hint=f"use that server, or stop it with: kill {pid}")
 
 
 class Server:
@@ -85,22 +91,25 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The number of its process, which is also that of its process group."""
+        """Return the server's process id, which is also its process group id."""
         return self._process.pid
 
     def ended(self) -> bool:
-        """Whether it has ended."""
+        """Return whether the server has ended."""
         return self._process.poll() is not None
 
     def wait(self) -> int:
-        """Wait until it ends; its exit code, negative for the signal that ended it."""
+        """Wait until the server ends; return its exit code, negative for the signal that ended it."""
         return self._process.wait()
 
     def stop(self) -> None:
-        """End it and whatever it started. SQLite keeps what was answered; a request on its way is lost."""
+        """Stop the server and all processes it started.
+
+        SQLite keeps all answered requests; a pending request is lost.
+        """
         with _undisturbed():
             for number in (signal.SIGTERM, signal.SIGKILL):
-                with suppress(ProcessLookupError, PermissionError):  # nothing left
+                with suppress(ProcessLookupError, PermissionError):  # no process left
                     os.killpg(self.pid, number)
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(STOP_SECONDS)
@@ -108,13 +117,13 @@ class Server:
 
 
 def start(home: Path, *, port: int, venv: Path, say: Callable[[str], None]) -> Server:
-    """Start the server that keeps its data in `home` on `port` of this machine, and wait until it answers.
+    """Start the server with its data in `home` on `port` of this machine, and wait until it answers.
 
-    Installs it into `venv` first if it is not there. Raises RunningError if it runs already; UsageError, CorpusError
-    or NewsParallaxError if it cannot run.
+    Installs it into `venv` first if necessary. Raises RunningError if it runs already; UsageError, CorpusError or
+    NewsParallaxError if it cannot run.
     """
     make_home(home)
-    lock = hold(home / "lock")
+    lock = hold_for_child(home / "lock")
     if lock is None:
         _refuse(home)
     try:
@@ -124,7 +133,7 @@ def start(home: Path, *, port: int, venv: Path, say: Callable[[str], None]) -> S
         update_version(home, pinned_version(), say)
         account = keep_account(home, f"http://{HOST}:{port}")
         restore_token(home, account)
-        _require_free(port)  # an installation takes minutes
+        _require_free(port)  # check again: an installation takes minutes
         server = Server(home, account, _launch(home, account, port, python, lock))
     finally:
         os.close(lock)  # the server has inherited it
@@ -138,32 +147,34 @@ def start(home: Path, *, port: int, venv: Path, say: Callable[[str], None]) -> S
 
 
 def _refuse(home: Path) -> NoReturn:
-    """Say who holds the lock."""
+    """Raise an error that names the holder of the lock."""
     state, account = read_state(home), saved_account(home)
     if state is None or account is None:
-        raise UsageError(f"another command is just starting a Label Studio in {home}", hint="wait until it is up")
+        raise UsageError(f"another command is starting Label Studio in {home}", hint="wait until it has started")
     account = msgspec.structs.replace(account, url=state.url)
     if _takes(account):
         raise RunningError(account, state.pid)
-    message = f"the Label Studio of this corpus runs already (process {state.pid}), but does not answer at {state.url}"
-    raise UsageError(message, hint=f"if it was started just now, wait a minute; else stop it: kill {state.pid}")
+    message = f"the Label Studio server of this corpus (process {state.pid}) does not answer at {state.url}"
+    raise UsageError(message, hint=f"if it has just started, wait a minute; otherwise stop it with: kill {state.pid}")
 
 
 def _require_free(port: int) -> None:
-    """Raise UsageError unless the port is free; Label Studio would take the next one without a word."""
+    """Raise UsageError unless the port is free; Label Studio would silently use the next port."""
     if not _is_free(port):
-        free = next(other for other in range(port + 1, port + 1000) if other > 65535 or _is_free(other))
-        hint = "name another one with --port" + (f", such as --port {free}" if free <= 65535 else "")
-        raise UsageError(f"port {port} is taken by another program", hint=hint)
+        free = next(candidate for candidate in range(port + 1, port + 1000) if candidate > 65535 or _is_free(candidate))
+        hint = "choose another port with --port" + (f", such as --port {free}" if free <= 65535 else "")
+        raise UsageError(f"another program uses port {port}", hint=hint)
 
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended is no hindrance
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of servers that just ended count as free
         try:
             probe.bind((HOST, port))
         except PermissionError:
-            raise UsageError(f"port {port} is the system's", hint="name one above 1023 with --port") from None
+            raise UsageError(
+                f"port {port} is reserved for the system", hint="choose a port above 1023 with --port"
+            ) from None
         except OSError:
             return False
     with socket.socket() as probe:  # some systems let two programs bind one port
@@ -176,13 +187,13 @@ def _launch(home: Path, account: Account, port: int, python: Path, lock: int) ->
         log.replace(log.with_suffix(".log.1"))
     env = {name: os.environ[name] for name in INHERITED if name in os.environ} | SETTINGS
     env |= {
-        "HOME": str(data),  # it writes into the user's configuration folder otherwise
+        "HOME": str(data),  # otherwise it writes into the user's configuration folder
         "LABEL_STUDIO_BASE_DATA_DIR": str(data),
         "LABEL_STUDIO_USERNAME": account.email,
         "LABEL_STUDIO_PASSWORD": account.password,
         "LABEL_STUDIO_USER_TOKEN": account.token,
     }
-    # -P -m, not bin/label-studio: that names its Python by a path, which is wrong once the repository was moved.
+    # -P -m, not bin/label-studio: that script has its Python's path, which is wrong after the repository moves.
     command = [str(python.absolute()), "-P", "-m", "label_studio.server", "start", "--no-browser"]
     with log.open("wb") as output:
         return subprocess.Popen(
@@ -200,27 +211,27 @@ def _launch(home: Path, account: Account, port: int, python: Path, lock: int) ->
 
 def _wait_until_up(server: Server, say: Callable[[str], None]) -> None:
     url = server.account.url
-    say(f"starting Label Studio at {url} (half a minute the first time, then seconds) ...")
-    began = told = time.monotonic()
+    say(f"starting Label Studio at {url} (the first start takes about half a minute) ...")
+    began = reported = time.monotonic()
     while (now := time.monotonic()) - began < START_SECONDS:
         if server.ended():
-            raise _ended(server, "Label Studio ended before it was up")
+            raise _ended(server, "Label Studio ended before it was ready")
         takes = _takes(server.account)
         if takes:
             return
         if takes is False:
-            hint = "if another server has just taken the port, name another one with --port"
-            raise UsageError(f"what answers at {url} does not take the account of {server.home}", hint=hint)
-        if now - told > PATIENCE:
-            told = now
+            hint = "if another server uses the port, choose another port with --port"
+            raise UsageError(f"the server at {url} rejects the account of {server.home}", hint=hint)
+        if now - reported > PATIENCE:
+            reported = now
             say(f"still starting ({now - began:.0f} s) ...")
         time.sleep(0.2)
     raise _ended(server, f"Label Studio did not answer at {url} within {START_SECONDS} seconds and was stopped")
 
 
 def _takes(account: Account) -> bool | None:
-    """Whether the server at the account's address knows its token; None while there is no answer."""
-    connection = HTTPConnection(account.url.removeprefix("http://"), timeout=5)  # goes by no proxy
+    """Return whether the server at the account's address accepts its token; None while there is no answer."""
+    connection = HTTPConnection(account.url.removeprefix("http://"), timeout=5)  # uses no proxy
     try:
         headers = {"Authorization": f"Token {account.token}"}
         connection.request("GET", "/api/current-user/whoami", headers=headers)
@@ -235,13 +246,13 @@ def _takes(account: Account) -> bool | None:
 
 
 def _ended(server: Server, message: str) -> NewsParallaxError:
-    """An error with the end of the log."""
+    """Return an error that shows the end of the log."""
     log = server.home / "server.log"
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:] or ["(nothing)"]
-    told = "\n".join(f"    {line}" for line in lines)
+    output = "\n".join(f"    {line}" for line in lines)
     free = shutil.disk_usage(server.home).free
-    hint = f"the whole log is {log}" + (f"; only {free // 10**6} MB are free on the disk" if free < SCARCE else "")
-    return NewsParallaxError(f"{message}; the last lines of its log:\n{told}", hint=hint)
+    hint = f"the complete log is {log}" + (f"; the disk has only {free // 10**6} MB free" if free < SCARCE else "")
+    return NewsParallaxError(f"{message}; the last lines of its log:\n{output}", hint=hint)
 
 
 def serve(
@@ -253,10 +264,11 @@ def serve(
     ready: Callable[[Account], None],
     tell: Callable[[str], None],
 ) -> None:
-    """Run the server of `home` until it is ended by Ctrl-C, SIGTERM or a closed terminal.
+    """Run the server of `home` until Ctrl-C, SIGTERM or a closed terminal ends it.
 
-    Once it is up, `ready` is called, and then `tell` with each line that a user needs. A server that runs already is
-    left to who started it: `ready`, `tell`, and that is all. Raises as `start`, and if the server ends by itself.
+    Once the server is up, calls `ready`, and then `tell` with each line for the user. If the server runs already, only
+    calls `ready` and `tell` and leaves it running. Raises the same errors as `start`, and NewsParallaxError if the
+    server ends by itself.
     """
     with _signals_interrupt():
         try:
@@ -264,11 +276,13 @@ def serve(
         except RunningError as found:
             ready(found.account)
             _introduce(found.account, home, tell)
-            tell(f"It was running already; to stop it: kill {found.pid}")
+            tell(f"It was already running. To stop it: kill {found.pid}")
             return
         except KeyboardInterrupt:
-            hint = "run it again; what is installed already is kept"
-            raise NewsParallaxError("interrupted before Label Studio was up; none runs", hint=hint) from None
+            hint = "run the command again; completed installation steps are kept"
+            raise NewsParallaxError(
+                "interrupted before Label Studio was ready; no server is running", hint=hint
+            ) from None
         try:
             ready(server.account)
             code = _attend(server, tell)
@@ -276,11 +290,11 @@ def serve(
                 raise _ended(server, f"Label Studio ended by itself (code {code})")
         finally:
             server.stop()
-        say("Label Studio has stopped; what was annotated is kept")
+        say("Label Studio has stopped; all annotations are kept")
 
 
 def _attend(server: Server, tell: Callable[[str], None]) -> int | None:
-    """Say how to use the server and wait; its exit code, or None if this program is asked to end first."""
+    """Tell the user how to use the server and wait; return its exit code, or None if this program must end first."""
     try:
         _introduce(server.account, server.home, tell)
         tell("Ctrl-C stops it.")
@@ -290,16 +304,16 @@ def _attend(server: Server, tell: Callable[[str], None]) -> int | None:
 
 
 def _introduce(account: Account, home: Path, tell: Callable[[str], None]) -> None:
-    tell(f"Label Studio is at {account.url} (on this machine only)")
-    tell(f"  annotators: make your own account at {account.url}/user/signup, so that your marks are told apart")
+    tell(f"Label Studio runs at {account.url} (reachable from this machine only)")
+    tell(f"  annotators: each person needs an own account: {account.url}/user/signup")
     tell(f"  maintainer: sign in with {account.email} and the password {account.password}")
-    tell("  scripts/label_studio.py push and pull find it by themselves, unless LABEL_STUDIO_URL is set")
+    tell("  `newsparallax label-studio push` and `pull` use this server, unless LABEL_STUDIO_URL is set")
     tell(f"  data and log: {home}")
 
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP do what Ctrl-C does; one that was to be ignored (nohup) stays so."""
+    """Make SIGTERM and SIGHUP act like Ctrl-C; a signal that was ignored (nohup) stays ignored."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
@@ -317,7 +331,7 @@ def _signals_interrupt() -> Iterator[None]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let nobody interrupt the block: a second Ctrl-C would leave a server behind."""
+    """Ignore the ending signals in the block: a second Ctrl-C would leave a server running."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -327,3 +341,80 @@ def _undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+CONSTRAINTS = Path(__file__).with_name("server-constraints.txt")
+PATIENCE = 20  # seconds between two progress messages
+TAIL = 12  # lines of a log that a message shows
+
+
+def pinned_version() -> str:
+    """Return the pinned version of Label Studio."""
+    pins: dict[str, str] = dict(re.findall(r"(?m)^([\w.-]+)==(\S+)$", CONSTRAINTS.read_text(encoding="utf-8")))
+    return pins["label-studio"]
+
+
+def is_installed(venv: Path) -> bool:
+    """Return whether exactly the pinned versions are completely installed, for a Python that still exists."""
+    stamp = venv / "installed"
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _stamp(venv)
+
+
+def install(venv: Path, say: Callable[[str], None]) -> Path:
+    """Install the server into the virtual environment `venv` if necessary; return the path of the environment's Python.
+
+    Raises NewsParallaxError with the end of the installer's output.
+    """
+    python = venv / "bin" / "python"
+    if is_installed(venv):
+        return python
+    venv.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(venv.with_name(f"{venv.name}.lock"), mode=0o600):  # another corpus may be installing it
+        if not is_installed(venv):
+            _install(venv, python, say)
+    return python
+
+
+def _install(venv: Path, python: Path, say: Callable[[str], None]) -> None:
+    version = pinned_version()
+    say(f"installing Label Studio {version} into {venv} (about 1 GB, once) ...")
+    (venv / "installed").unlink(missing_ok=True)
+    if not _works(python):
+        _run([sys.executable, "-m", "venv", "--clear", str(venv)], say)
+    options = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-deps", "--requirement", str(CONSTRAINTS)]
+    _run([str(python), "-m", "pip", "install", *options], say)
+    write_whole(venv / "installed", _stamp(venv).encode(), venv)
+
+
+def _works(python: Path) -> bool:
+    """Return whether the environment has its Python and pip; false if it is incomplete or its Python was removed."""
+    try:
+        return subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def _stamp(venv: Path) -> str:
+    return f"{hashlib.sha256(CONSTRAINTS.read_bytes()).hexdigest()} {(venv / 'bin' / 'python').resolve()}\n"
+
+
+def _run(command: list[str], say: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        try:
+            while True:
+                try:
+                    output, _ = process.communicate(timeout=PATIENCE)
+                    break
+                except subprocess.TimeoutExpired:
+                    say(f"still installing ({time.monotonic() - began:.0f} s) ...")
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        last_lines = "\n".join(f"    {line}" for line in output.splitlines()[-TAIL:])
+        message = f"Label Studio could not be installed; the end of the output:\n{last_lines}"
+        hint = "the installation needs the network and 1.5 GB on the disk; run the command again to continue"
+        raise NewsParallaxError(message, hint=hint)
