@@ -1,8 +1,8 @@
-"""The card on the hub: what this release says, together with what maintainers wrote there by hand.
+"""Merge the card of a release with the edits that maintainers made by hand on the hub.
 
-A release puts its card on the hub twice: as README.md, and as BASE, which nobody edits. The next release takes what
-README.md has beyond BASE for written by hand, and keeps it (a three-way merge). Generated blocks are always those of
-the new release.
+A release puts its card on the hub twice: as README.md, and as BASE, which nobody edits. The next release treats the
+differences between README.md and BASE as edits by hand, and keeps them (a three-way merge). Generated blocks always
+come from the new release.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from ...core.errors import NewsParallaxError, UsageError
-from ...core.render.card import block_contents, fill_blocks
-from ...core.render.markdown import parted
+from .._util import parted, require
+from ..dataset import README, block_contents, fill_blocks
+from ..errors import NewsParallaxError
 
-README, BASE = "README.md", ".card.md"
-OURS_ALWAYS = ("configs", "dataset_info", "size_categories")  # made from the data; another value would not load it
+OURS_ALWAYS = ("configs", "dataset_info", "size_categories")  # made from the data; other values would break loading
 
 _KEY = re.compile(r"^(?:(['\"])(?P<quoted>.*?)\1|(?P<plain>[^\s#'\"\-{}\[\],&*!|>%@`][^:#]*?))\s*:(?=\s|$)")
 
 
 class Merged(NamedTuple):
-    """A card, and what became of what was written by hand on the hub, in words."""
+    """A merged card, and notes for the user about the edits that were kept or dropped."""
 
     text: str
     notes: list[str]
 
 
 def merge_cards(ours: str, theirs: str | None, base: str | None) -> Merged:
-    """The new card `ours` with what `theirs`, the hub's, has by hand; `base` is the card of the last release.
+    """Merge the new card `ours` with the hub's card `theirs`; `base` is the card of the last release.
 
-    Unknown keys of the front matter stay as they are written there, changed ones too unless the new card has changed
-    them as well; lists get what was added on either side. Changed and added prose stays; where both changed the same
-    lines, the card has both. Raises NewsParallaxError for a front matter on the hub that is not YAML.
+    Front matter keys that exist only on the hub are kept in their written form. Keys changed on the hub are kept unless
+    the new card has changed them, too. Lists get the additions of both sides. Changed and added prose is kept; where
+    both sides changed the same lines, the merged card has both versions. Raises NewsParallaxError where the hub's front
+    matter is not a YAML mapping.
     """
     if theirs is None or theirs in (base, ours):
         return Merged(ours, [])
@@ -55,31 +55,30 @@ def merge_cards(ours: str, theirs: str | None, base: str | None) -> Merged:
 
 
 def _parted(card: str) -> tuple[str, str]:
-    """Front matter and prose, also of a card that was written in a browser."""
+    """Return front matter and prose, also of a card edited in a browser (byte order mark, CR LF line ends)."""
     return parted(card.removeprefix("\ufeff").replace("\r\n", "\n"))
 
 
 def _emptied(prose: str) -> str:
-    """The prose with nothing in its generated blocks, which are no prose."""
+    """Return the prose with empty generated blocks, because only prose is merged."""
     return fill_blocks(prose, dict.fromkeys(block_contents(prose), ""))
 
 
-def _compared(one: str, other: str) -> list[str]:
-    return list(difflib.ndiff(one.splitlines(), other.splitlines()))
+def _compared(text: str, base: str) -> list[str]:
+    return list(difflib.ndiff(text.splitlines(), base.splitlines()))
 
 
 def _merge_prose(ours: str, theirs: str, base: str | None) -> str:
-    """A three-way merge by lines; without a base, every line that only one of the two has stays."""
-    try:
-        from merge3 import Merge3
-    except ImportError:
-        raise UsageError("merge3 is not installed", hint="`make .venv/release` installs it") from None
+    """Merge by lines in three ways; without a base, keep every line that occurs on only one side."""
+    require("merge3")
+    from merge3 import Merge3
+
     lines, their_lines = ours.splitlines(keepends=True), theirs.splitlines(keepends=True)
     if base is not None:
         base_lines = base.splitlines(keepends=True)
-    elif block_contents(theirs):  # a card of this program, of which nothing is known
+    elif block_contents(theirs):  # a card of this program whose base is unknown
         matched = difflib.SequenceMatcher(None, lines, their_lines, autojunk=False).get_matching_blocks()
-        base_lines = [line for found in matched for line in lines[found.a : found.a + found.size]]
+        base_lines = [line for match in matched for line in lines[match.a : match.a + match.size]]
     else:
         return f"{ours.rstrip()}\n\n{theirs.strip()}\n" if theirs.strip() else ours
     merged: list[str] = []
@@ -94,7 +93,7 @@ def _merge_prose(ours: str, theirs: str, base: str | None) -> str:
 
 
 def _merge_fronts(ours: str, theirs: str, base: str) -> tuple[str, list[str]]:
-    """The merged front matter, key by key as it is written, and what was kept."""
+    """Return the merged front matter, with the written form of each key, and notes about the hub's keys."""
     values, their_values, base_values = (_loaded(front) for front in (ours, theirs, base))
     written, their_written = _keys(ours), _keys(theirs)
     notes = []
@@ -111,30 +110,30 @@ def _merge_fronts(ours: str, theirs: str, base: str) -> tuple[str, list[str]]:
             written[key] = yaml.safe_dump({key: mine + added}, allow_unicode=True, width=1000)
             notes += [f"kept {part!r} in `{key}` of the front matter" for part in added]
         else:
-            notes.append(f"did not keep `{key}` of the front matter, which this release says too, differently")
+            notes.append(f"did not keep `{key}` of the front matter: this release has another value for it")
     return "".join(written.values()), notes
 
 
 def _loaded(front: str) -> dict[str, Any]:
-    """The keys of a front matter; values stay as they are written, so that 1.10 is not 1.1."""
+    """Parse a front matter; all scalar values stay strings, so that 1.10 and 1.1 are different."""
     try:
-        found = yaml.load(front, yaml.BaseLoader) if front.strip() else {}
+        table = yaml.load(front, yaml.BaseLoader) if front.strip() else {}
     except yaml.YAMLError as error:
         what = str(error).replace("\n", " ")
-        hint = "mend the card's front matter on the hub"
+        hint = "correct the front matter of the card on the hub"
         raise NewsParallaxError(f"the front matter is not YAML: {what}", file=f"hub: {README}", hint=hint) from None
-    if not isinstance(found, dict):
+    if not isinstance(table, dict):
         raise NewsParallaxError("the front matter is not a table of keys", file=f"hub: {README}")
-    return found
+    return table
 
 
 def _keys(front: str) -> dict[str, str]:
-    """The lines of every key of the first level, as they are written; comments belong to the key before them."""
-    found: dict[str, str] = {}
+    """Return the written lines of every top-level key; a comment belongs to the key before it."""
+    keys: dict[str, str] = {}
     key = ""
     for line in front.splitlines(keepends=True):
         named = _KEY.match(line)
         if named:
             key = named["quoted"] if named["quoted"] is not None else named["plain"].strip()
-        found[key] = found.get(key, "") + line
-    return found
+        keys[key] = keys.get(key, "") + line
+    return keys

@@ -1,4 +1,4 @@
-"""Everything that must hold before a version is published, as a table of checks on what would be sent."""
+"""Check a version before it is published: a table of checks on the files that would be sent."""
 
 from __future__ import annotations
 
@@ -11,32 +11,26 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from ...core.changelog import FILE as CHANGELOG
-from ...core.changelog import is_dated, section
-from ...core.leaks import runs, shared
-from ...core.privacy import private_parts
-from ...core.problems import Problem
-from ...core.render.markdown import parted
-from ...core.schema import ARTICLES, TOKENS
-from ...core.versions import allows, next_version, parse
-from ..build import Built
-from ..croissant import check_croissant, read_croissant
-from ..folder import CorpusFolder
+from .._util import parted
+from ..building import Built
+from ..corpus import ARTICLES, CorpusFolder, allows, is_dated, next_version, parse, role_of, section
+from ..corpus import FILE as CHANGELOG
+from ..dataset import README, check_croissant, read_croissant, saved_tokens
+from ..problems import Problem
 from ..standoff import kept_words, withheld_texts
-from .card_merge import README
-from .contents import Piece, pieces
+from ..text import private_parts
 from .diff import Comparison
-from .private import known_private
+from .leaks import HAN_RUN, OTHER_RUN, RUN, Piece, as_written, known_private, pieces, runs, shared
 
-SHOWN = 5  # findings of one kind that are told one by one
-RUNS = 2_000_000  # hashes of runs held at a time
-CROISSANT_ROWS = 10_000  # of each split of a config that are read through Croissant: about 1 ms each
+SHOWN = 5  # findings of one kind that are listed individually
+RUNS = 2_000_000  # hashes of runs in memory at a time
+CROISSANT_ROWS = 10_000  # rows of each split of a config that are read through Croissant, at about 1 ms each
 
-Found = Iterator[tuple[str, str, str]]  # message, what to do, file
+Found = Iterator[tuple[str, str, str]]  # message, hint, file
 
 
 class Finding(NamedTuple):
-    """What forbids to publish: a stable code, what was found, where, and what to do."""
+    """A finding that blocks publishing: a stable code, a message, a hint, and the file."""
 
     code: str
     message: str
@@ -46,7 +40,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A version that is to be published: the full build, what would be sent of it, and how it differs from the last."""
+    """A version to publish: the full build, the staged files that would be sent, and the changes since the last one."""
 
     folder: CorpusFolder
     built: Built
@@ -55,20 +49,20 @@ class Candidate:
 
     @property
     def version(self) -> str:
-        """Its number."""
+        """The version number."""
         return self.folder.context.corpus.version
 
 
 def check_candidate(candidate: Candidate) -> list[Finding]:
-    """Every finding of every check of the table, the first few of each and a line for the others."""
-    found = []
+    """Run every check; return the first SHOWN findings of each, and one more finding that counts the others."""
+    listed = []
     for check in CHECKS:
         findings = check.function(candidate)
-        found += [Finding(check.code, *one) for one in islice(findings, SHOWN)]
+        listed += [Finding(check.code, *finding) for finding in islice(findings, SHOWN)]
         more = sum(1 for _ in findings)
         if more:
-            found.append(Finding(check.code, f"... and {more:,} more of this kind", check.reads))
-    return found
+            listed.append(Finding(check.code, f"... and {more:,} more of this kind", check.reads))
+    return listed
 
 
 def _version(candidate: Candidate) -> Found:
@@ -80,64 +74,67 @@ def _version(candidate: Candidate) -> Found:
         return
     least = next_version(last, changes.bump or "patch")
     why = f": {changes.bump} ({'; '.join(changes.reasons)})" if changes.bump else ""
-    yield f"{version} is too small after {last}{why}", f"the smallest honest version is {least}", file
+    yield f"{version} is too small after {last}{why}", f"the smallest sufficient version is {least}", file
 
 
 def _changelog(candidate: Candidate) -> Found:
     path = candidate.folder.root / CHANGELOG
     text = path.read_bytes().decode("utf-8", "replace") if path.is_file() else None
     heading = f"## [{candidate.version}] - YEAR-MONTH-DAY"
-    hint = f"write a section under `{heading}`; `scripts/release.py diff OLD NEW --changelog` drafts one"
+    hint = f"write a section `{heading}`; `newsparallax release diff OLD NEW --changelog` drafts one"
     if text is None:
-        yield "is not there", hint, CHANGELOG
+        yield "does not exist", hint, CHANGELOG
     elif not section(text, candidate.version):
-        yield f"says nothing of version {candidate.version}", hint, CHANGELOG
+        yield f"has no section for version {candidate.version}", hint, CHANGELOG
     elif not is_dated(text, candidate.version):
-        yield f"the heading of version {candidate.version} has no date", f"make it `{heading}`", CHANGELOG
+        yield f"the heading of version {candidate.version} has no date", f"change it to `{heading}`", CHANGELOG
 
 
 def _problems(candidate: Candidate) -> Found:
     built = candidate.built
-    for found in built.open_problems:
-        yield f"{found.code}: {found.message}", found.hint, _where(found)
-    if built.open_total > len(built.open_problems):
-        yield f"... and {built.open_total - len(built.open_problems):,} more problems", "scripts/check.py has all", ""
+    for entry in built.open.listed():
+        yield f"{entry.code}: {entry.message}", entry.hint, _where(entry)
+    if built.open.unlisted:
+        yield f"... and {built.open.unlisted:,} more problems", "`newsparallax check` lists all", ""
 
 
-def _where(found: Problem) -> str:
-    return ", ".join(filter(None, (found.file, found.article_id and f"article {found.article_id}")))
+def _where(entry: Problem) -> str:
+    return ", ".join(filter(None, (entry.file, entry.article_id and f"article {entry.article_id}")))
 
 
 def _private(candidate: Candidate) -> Found:
-    known = known_private(candidate.folder, os.environ)
-    public = "if it may be public, list it under [release] public_addresses in corpus.toml"
+    known = known_private(candidate.folder, os.environ, saved_tokens())
+    public = "if it may be public, list it in `public_addresses` under [release] in corpus.toml"
     for piece in pieces(candidate.staged):
         for what, part in private_parts(piece.text, known):
-            hint = public if "@" in part else "take it out where it came from, and revoke it if it was shown to anybody"
-            yield f"holds {what}: {part}", hint, _place(piece)
+            hint = public if "@" in part else "remove it from its source, and revoke it if anybody could see it"
+            yield f"contains {what}: {part}", hint, _place(piece)
 
 
 def _rights(candidate: Candidate) -> Found:
-    """Words of withheld texts: in the columns that hold words, and eight in a row anywhere else."""
+    """Yield findings for words of withheld texts, in columns of words, and as runs of words anywhere else."""
     for file, column, number in kept_words(candidate.staged):
-        message = f"{column} holds words of {number:,} rows whose texts may not be redistributed"
-        yield message, "this is an error of the program: report it", file
+        message = f"{column} contains words of texts that may not be redistributed, in {number:,} rows"
+        yield message, "this is a bug of the program; report it", file
     for share in _free_copies(candidate):
-        message = f"{share} % of a text that may not be redistributed stand in one that may"
-        yield message, "one of the two says the wrong thing in `redistribute`", "articles"
-    hint = "say it in other words, or with fewer than eight words in a row; the text may not be redistributed"
+        message = f"{share} % of a text that may not be redistributed occur in a text that may"
+        yield message, "`redistribute` is wrong for one of the two", "articles"
+    hint = (
+        f"use other words, or fewer than {RUN} words in a row ({HAN_RUN} characters of Chinese or Japanese, "
+        f"{OTHER_RUN} letters of Thai, Lao, Khmer or Burmese); the text may not be redistributed"
+    )
     for piece, run in _leaks(candidate):
-        yield f"holds words of a withheld text: {run!r}", hint, _place(piece)
+        yield f"contains words of a withheld text: {as_written(run)!r}", hint, _place(piece)
 
 
 def _leaks(candidate: Candidate) -> Iterator[tuple[Piece, str]]:
-    """Runs of words of withheld texts in what would be sent, apart from the columns that hold words of other texts."""
-    found: set[str] = set()
+    """Yield (piece, run) for each piece to be sent with a run of a withheld text, except in columns of words."""
+    leaks: set[str] = set()
     hashes: set[int] = set()
 
     def look() -> None:
         for text in withheld_texts(candidate.built.place, candidate.staged) if hashes else ():
-            found.update(shared(text, hashes))
+            leaks.update(shared(text, hashes))
         hashes.clear()
 
     for piece in _beside_words(candidate.staged):
@@ -145,8 +142,8 @@ def _leaks(candidate: Candidate) -> Iterator[tuple[Piece, str]]:
         if len(hashes) > RUNS:
             look()
     look()
-    for piece in _beside_words(candidate.staged) if found else ():
-        first = next((run for _, run in runs(piece.text) if run in found), None)
+    for piece in _beside_words(candidate.staged) if leaks else ():
+        first = next((run for _, run in runs(piece.text) if run in leaks), None)
         if first:
             yield piece, first
 
@@ -156,15 +153,12 @@ def _beside_words(staged: Path) -> Iterator[Piece]:
 
 
 def _holds_words(piece: Piece) -> bool:
-    """Whether a text stands in a column for words of articles; a value about an article may be called like one."""
-    config = piece.file.partition("/")[0]
-    record, _, last = piece.place.rpartition(".")
-    quotes = last == "quote" and (bool(record) or config != ARTICLES)
-    return quotes or (config, piece.place) in {(ARTICLES, "text"), (TOKENS, "tokens")}
+    """Return whether a piece comes from a column of words, by its role: a document value may have the same name."""
+    return role_of(piece.file.partition("/")[0], tuple(piece.place.split("."))) == "words"
 
 
 def _free_copies(candidate: Candidate) -> Iterator[int]:
-    """Of every withheld text of which most runs of words stand in texts that are sent, their share in per cent."""
+    """Yield, for each withheld text with over 50 % of its runs of words in texts to be sent, this share in per cent."""
     hashes: set[int] = set()
 
     def look() -> Iterator[int]:
@@ -186,11 +180,11 @@ def _free_copies(candidate: Candidate) -> Iterator[int]:
 def _croissant(candidate: Candidate) -> Found:
     wrong = list(check_croissant(candidate.staged))
     for message in wrong or read_croissant(candidate.staged, CROISSANT_ROWS):
-        yield message, "build again; if it stays, report it", "croissant.json"
+        yield message, "build again; if the problem remains, report it", "croissant.json"
 
 
 def _card(candidate: Candidate) -> Found:
-    """The YAML of the card, and what a reader must find in it."""
+    """Check the YAML of the card, its required keys, and that the card names the version."""
     text = (candidate.staged / README).read_text(encoding="utf-8")
     hint = "correct dataset_card.md, or the card on the hub"
     try:
@@ -205,11 +199,11 @@ def _card(candidate: Candidate) -> Found:
         if not front.get(key):
             yield f"the front matter has no `{key}`", hint, README
     if candidate.version not in text:
-        yield f"does not name the version {candidate.version}", "put the block `version` into dataset_card.md", README
+        yield f"does not mention the version {candidate.version}", "add the block `version` to dataset_card.md", README
 
 
 class Check(NamedTuple):
-    """A check: its code, what it reads, and the function that gives every finding."""
+    """A check: its code, what it reads, and the function that yields its findings."""
 
     code: str
     reads: str

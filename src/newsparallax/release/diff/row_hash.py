@@ -1,10 +1,10 @@
-"""Digests of rows in their common form, computed for whole columns at once.
+"""Compute digests of rows in their common form, for complete columns at once.
 
-A value's digest is 128 bits, held as two numbers of 64: of text from BLAKE2b, of numbers and for the putting together
-of parts from the mixing step of SplitMix64 (Steele et al. 2014), with other constants for each half. The digest of a
-record is the sum of its parts' digests, each mixed with the part's name; that of a list the sum of its values', each
-mixed with its position. Equal rows have equal digests; that two different rows have, happens by chance only, once in
-2**128 pairs.
+The digest of a value has 128 bits, stored as two 64-bit numbers. Text is hashed with BLAKE2b. Numbers are hashed, and
+parts are combined, with the mixing step of SplitMix64 (Steele et al. 2014), with different constants for each half. The
+digest of a record is the sum of its parts' digests, each mixed with the name of the part. The digest of a list is the
+sum of its values' digests, each mixed with the position of the value. Equal rows have equal digests. Two different rows
+have equal digests only by chance, once in 2**128 pairs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...core.shapes import Many, Names, Plan, Record, Value
+from .schemas import Many, Names, Plan, Record, Value
 
 Lanes = npt.NDArray[np.uint64]  # of shape (values, 2)
 
@@ -27,28 +27,28 @@ _STEP = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
 def digests(array: pa.Array, plan: Plan, *, old: bool) -> Lanes:
-    """The digest of every value of an array, which has the plan's form in the old or in the new version."""
+    """Return the digests, of shape (values, 2), of an array in the plan's old or new form."""
     if isinstance(plan, Record):
-        found = _record(array, plan, old)
+        hashes = _record(array, plan, old)
     elif isinstance(plan, Many) or pa.types.is_list(array.type):
-        found = _list(array, plan.item if isinstance(plan, Many) else plan, old)
+        hashes = _list(array, plan.item if isinstance(plan, Many) else plan, old)
     elif isinstance(plan, Names):
-        found = _labels(array, plan.old if old else plan.new)
+        hashes = _labels(array, plan.old if old else plan.new)
     else:
-        found = _values(array)
+        hashes = _values(array)
     if array.null_count:
-        found[array.is_null().to_numpy(zero_copy_only=False)] = word("null")
-    return found
+        hashes[array.is_null().to_numpy(zero_copy_only=False)] = word("null")
+    return hashes
 
 
 def record(columns: dict[str, Lanes]) -> Lanes:
-    """The digests of rows from those of their columns."""
+    """Combine the digests of columns, by name, to the digests of rows, of shape (rows, 2)."""
     return np.asarray(sum(_mixed(lanes + word(name)) for name, lanes in columns.items()), dtype=np.uint64)
 
 
 @cache
 def word(name: str) -> Lanes:
-    """The digest of a name or of what is no text, of shape (2,); no text has it."""
+    """Return the digest, of shape (2,), of a name or of a value that is not text; it differs from every text digest."""
     return np.frombuffer(_blake(name, b"name"), "<u8")
 
 
@@ -57,13 +57,13 @@ def _blake(text: str, what: bytes) -> bytes:
 
 
 def _mixed(lanes: Lanes) -> Lanes:
-    """Every bit spread over its whole half."""
-    found = lanes ^ (lanes >> np.uint64(30))
-    found *= _STEP[0]
-    found ^= found >> np.uint64(27)
-    found *= _STEP[1]
-    found ^= found >> np.uint64(31)
-    return found
+    """Mix every bit into its complete 64-bit half."""
+    mixed = lanes ^ (lanes >> np.uint64(30))
+    mixed *= _STEP[0]
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= _STEP[1]
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def _numbers(values: npt.NDArray[np.uint64]) -> Lanes:
@@ -86,17 +86,17 @@ def _list(array: pa.ListArray, item: Plan, old: bool) -> Lanes:
     placed = _mixed(values + _numbers(positions.astype(np.uint64)))
     sums = np.zeros((len(values) + 1, 2), np.uint64)
     np.cumsum(placed, axis=0, out=sums[1:])
-    found: Lanes = sums[ends] - sums[starts] + _numbers(lengths.astype(np.uint64))
-    return found
+    hashes: Lanes = sums[ends] - sums[starts] + _numbers(lengths.astype(np.uint64))
+    return hashes
 
 
 def _labels(array: pa.Array, names: tuple[str, ...]) -> Lanes:
     numbers = pc.fill_null(array, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    found = _numbers(numbers.view(np.uint64))
+    hashes = _numbers(numbers.view(np.uint64))
     known = (numbers >= 0) & (numbers < len(names))
     if names:
-        found[known] = np.stack([word(f"label {name}") for name in names])[numbers[known]]
-    return found
+        hashes[known] = np.stack([word(f"label {name}") for name in names])[numbers[known]]
+    return hashes
 
 
 def _values(array: pa.Array) -> Lanes:
@@ -112,5 +112,5 @@ def _values(array: pa.Array) -> Lanes:
         return np.zeros((len(array), 2), np.uint64)
     joined = b"".join(_blake(str(text), b"text") for text in words)
     places = pc.fill_null(coded.indices, 0).to_numpy(zero_copy_only=False)
-    found: Lanes = np.frombuffer(joined, "<u8").reshape(-1, 2)[places]
-    return found
+    hashes: Lanes = np.frombuffer(joined, "<u8").reshape(-1, 2)[places]
+    return hashes

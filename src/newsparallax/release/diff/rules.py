@@ -1,20 +1,22 @@
-"""What can change between two versions of a dataset, and which kind of version each change asks for."""
+"""Define the kinds of changes between two versions of a dataset, and the kind of version that each requires."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from .versions import Kind, largest
+from msgspec import Meta
+
+from ...corpus import CONFIGS, Kind, largest
 
 Section = Literal["Added", "Changed", "Removed"]
 
 
 class Rule(NamedTuple):
-    """One kind of change: the version it asks for, how it is called, where a changelog has it, and why.
+    """One kind of change: the required kind of version, its name, its changelog section, and the reason.
 
-    What is not `listed` repeats a change that is told elsewhere, once a row: it is only counted.
+    A kind that is not `listed` repeats a change that is reported elsewhere. It is only counted, once per row.
     """
 
     bump: Kind
@@ -26,10 +28,10 @@ class Rule(NamedTuple):
 
 _LOADS = "code that reads it fails"
 _NUMBERS = "the same number means another label"
-_OFFSETS = "what others have keyed to ids and offsets no longer fits"
-_MORE = "there is more, and what was there stays"
-_BETTER = "the same rows, corrected"
-_REPEATS = "repeats a change told of another row"
+_OFFSETS = "references by id and offset no longer fit"
+_MORE = "only additions"
+_BETTER = "corrections of existing rows"
+_REPEATS = "repeats a change of another row"
 
 RULES: dict[str, Rule] = {
     "config-removed": Rule("major", "config removed", "Removed", _LOADS),
@@ -47,8 +49,8 @@ RULES: dict[str, Rule] = {
     "article-text": Rule("major", "text of article changed", "Changed", _OFFSETS),
     "article-blocks": Rule("major", "blocks of article moved", "Changed", _OFFSETS),
     "article-event": Rule("major", "event of article changed", "Changed", _OFFSETS),
-    "article-split": Rule("major", "article in another split", "Changed", "what was held out may have been trained on"),
-    "article-withheld": Rule("major", "text of article withheld", "Removed", "a text that was there is gone"),
+    "article-split": Rule("major", "article in another split", "Changed", "test data may have been training data"),
+    "article-withheld": Rule("major", "text of article withheld", "Removed", "a text was removed"),
     "span-moved": Rule("major", "span moved", "Changed", _OFFSETS),
     "span-renamed": Rule("major", "id of span changed", "Changed", _OFFSETS),
     "block-moved": Rule("major", "block or tokens moved", "Changed", _OFFSETS),
@@ -83,17 +85,34 @@ RULES: dict[str, Rule] = {
     "vote-corrected": Rule("patch", "vote corrected", "Changed", _BETTER),
     "vote-removed": Rule("patch", "vote withdrawn", "Removed", "annotations corrected"),
     "row-repeats": Rule("patch", "rows that repeat other rows", "Changed", _REPEATS, listed=False),
-    "split-policy": Rule("patch", "split policy changed", "Changed", "where articles moved, this is told of them"),
-    "codebook-version": Rule("patch", "version of codebook changed", "Changed", "what changed in it is told apart"),
-    "file-added": Rule("patch", "file added", "Added", "text beside the data"),
-    "file-changed": Rule("patch", "file changed", "Changed", "text beside the data"),
-    "file-removed": Rule("patch", "file removed", "Removed", "text beside the data"),
+    "split-policy": Rule("patch", "split policy changed", "Changed", "moved articles are listed separately"),
+    "codebook-version": Rule("patch", "version of codebook changed", "Changed", "its changes are listed separately"),
+    "file-added": Rule("patch", "file added", "Added", "not a data file"),
+    "file-changed": Rule("patch", "file changed", "Changed", "not a data file"),
+    "file-removed": Rule("patch", "file removed", "Removed", "not a data file"),
 }
-ORDER = {kind: number for number, kind in enumerate(RULES)}
+# Rules for the rows of a config that has none in RULES.
+_OF_ROWS: dict[str, tuple[Kind, str, Section, str]] = {
+    "moved": ("major", "{} moved", "Changed", _OFFSETS),
+    "renamed": ("major", "id of {} changed", "Changed", _OFFSETS),
+    "added": ("minor", "{} added", "Added", _MORE),
+    "corrected": ("patch", "{} corrected", "Changed", _BETTER),
+    "made-by": ("patch", "who made the {}", "Changed", _BETTER),
+    "removed": ("patch", "{} withdrawn", "Removed", "annotations corrected"),
+}
+_KNOWN = {kind.split("-")[0] for kind in RULES}
+RULES |= {
+    f"{config.noun}-{end}": Rule(bump, what.format(config.noun), section_, why)
+    for config in CONFIGS.values()
+    if config.noun not in _KNOWN
+    for end, (bump, what, section_, why) in _OF_ROWS.items()
+}
+_SEVERITY: tuple[Kind, ...] = ("major", "minor", "patch")
+ORDER = {kind: (_SEVERITY.index(rule.bump), number) for number, (kind, rule) in enumerate(RULES.items())}
 
 
 class _Fields:
-    """Values that are put in order by how they are written, which is found out only where nothing else differs."""
+    """Sort key that compares values by their repr, which is computed only where all other sort keys are equal."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.values = values
@@ -109,31 +128,34 @@ class _Fields:
 
 @dataclass(frozen=True)
 class Change:
-    """One change: its kind (a key of RULES), the config, and what it is about.
+    """One change: its kind (a key of RULES), the config, and the changed object.
 
-    `id` is a row's id, or the path of a column, or a name; `fields` maps what changed to its two values, as plain JSON
-    values with labels by name; `also` are further places where the same change shows.
+    `id` is the id of a row, the path of a column, or a name. `fields` maps each changed field to its old and new value,
+    as plain JSON values with labels by name. `also` lists further places that show the same change.
     """
 
-    kind: str
-    config: str
-    id: str
-    fields: dict[str, tuple[Any, Any]] = field(default_factory=dict)
-    article: str | None = None
-    also: tuple[str, ...] = ()
+    kind: Annotated[str, Meta(description="Kind of change.")]
+    config: Annotated[str, Meta(description="Config in which the change is.")]
+    id: Annotated[str, Meta(description="Id of the row, path of the column, or name of what changed.")]
+    fields: Annotated[
+        dict[str, tuple[Any, Any]],
+        Meta(description="The changed fields, each with its old and new value."),
+    ] = field(default_factory=dict)
+    article: Annotated[str | None, Meta(description="Id of the article.")] = None
+    also: Annotated[tuple[str, ...], Meta(description="Further places that show the same change.")] = ()
 
     @property
     def rule(self) -> Rule:
-        """The rule that it falls under."""
+        """The rule of this kind of change."""
         return RULES[self.kind]
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """What changes are sorted by: severest first, then by where they are."""
+        """The sort key of changes: most severe first, then by place."""
         return (ORDER[self.kind], self.config, self.article or "", self.id, _Fields(self.fields))
 
     def as_json(self) -> dict[str, Any]:
-        """A plain value; two values of a field stand under `old` and `new`."""
+        """Return the change as plain JSON values; the two values of a field have the keys `old` and `new`."""
         fields = {name: {"old": old, "new": new} for name, (old, new) in self.fields.items()}
         where = {"article": self.article} if self.article else {}
         also = {"also": list(self.also)} if self.also else {}
@@ -143,16 +165,16 @@ class Change:
 
 
 class Changes:
-    """All changes counted, and of each kind the first `limit` in their order, however many come in whatever order."""
+    """Counts of all changes, and the first `limit` changes of each kind, for any number of changes in any order."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.counts: Counter[tuple[str, str]] = Counter()  # (kind, config) -> how many
+        self.counts: Counter[tuple[str, str]] = Counter()  # (kind, config) -> number of changes
         self._kept: dict[str, list[Change]] = {}
-        self._last: dict[str, tuple[Any, ...]] = {}  # the order of the last one kept, once some were dropped
+        self._last: dict[str, tuple[Any, ...]] = {}  # kind -> order of its last kept change, once some were dropped
 
     def add(self, change: Change) -> None:
-        """Count a change, and keep it while it is among the first of its kind."""
+        """Count a change, and keep it as long as it is among the first of its kind."""
         self.count(change.kind, change.config)
         if change.rule.listed:
             kept = self._kept.setdefault(change.kind, [])
@@ -160,49 +182,49 @@ class Changes:
             if last is None or change.order < last:
                 kept.append(change)
             if len(kept) >= 2 * self.limit + 1000:
-                kept[:] = sorted(kept, key=lambda one: one.order)[: self.limit]
+                kept[:] = sorted(kept, key=lambda entry: entry.order)[: self.limit]
                 self._last[change.kind] = kept[-1].order if kept else ()
 
     def count(self, kind: str, config: str) -> None:
-        """Count a change of which nothing but its kind is to be known."""
+        """Count a change of which only the kind is needed."""
         self.counts[kind, config] += 1
 
     def listed(self) -> list[Change]:
-        """The changes that are kept, in their order."""
-        found = (sorted(kept, key=lambda one: one.order)[: self.limit] for kept in self._kept.values())
-        return sorted((change for kept in found for change in kept), key=lambda one: one.order)
+        """Return the kept changes in order."""
+        by_kind = (sorted(kept, key=lambda entry: entry.order)[: self.limit] for kept in self._kept.values())
+        return sorted((change for kept in by_kind for change in kept), key=lambda entry: entry.order)
 
     @property
     def bump(self) -> Kind | None:
-        """The kind of version that all changes together ask for."""
+        """The kind of version that all changes together require, None without changes."""
         return largest(RULES[kind].bump for kind, _ in self.counts)
 
     def totals(self) -> dict[str, dict[str, int]]:
-        """How many there are of each kind in each config: kind -> config -> number, in the order of RULES."""
-        found: dict[str, dict[str, int]] = {}
+        """Return the numbers of changes, kind -> config -> number, in the order of RULES."""
+        totals: dict[str, dict[str, int]] = {}
         for kind, config in sorted(self.counts, key=lambda key: (ORDER[key[0]], key[1])):
-            found.setdefault(kind, {})[config] = self.counts[kind, config]
-        return found
+            totals.setdefault(kind, {})[config] = self.counts[kind, config]
+        return totals
 
 
-def fold(changes: list[Change], elsewhere: dict[tuple[str, str], tuple[str, str]]) -> list[Change]:
-    """Changes of shapes, each told once: what `elsewhere` says repeats another place becomes its `also`.
+def merge_repeated(changes: list[Change], elsewhere: dict[tuple[str, str], tuple[str, str]]) -> list[Change]:
+    """Merge repeated changes of shapes, so that each is reported once; a repetition becomes an `also` of its original.
 
-    `elsewhere` maps (config, id) of a repetition to (config, id) of what it repeats.
+    `elsewhere` maps (config, id) of a repetition to (config, id) of its original.
     """
-    told = {_told(change): change for change in changes}
+    distinct = {_change_key(change): change for change in changes}
     for change in changes:
         source = elsewhere.get((change.config, change.id))
         if not source:
             continue
-        whole = source[0] == source[1]  # a config that came or went has its spans in articles do the same
+        whole = source[0] == source[1]  # with a config, its column in articles is added or removed, too
         kind = change.kind.replace("column", "config") if whole else change.kind
         key = (kind, *source, repr(change.fields))
-        if key in told:
-            del told[_told(change)]
-            told[key] = replace(told[key], also=(*told[key].also, f"{change.config}.{change.id}"))
-    return list(told.values())
+        if key in distinct:
+            del distinct[_change_key(change)]
+            distinct[key] = replace(distinct[key], also=(*distinct[key].also, f"{change.config}.{change.id}"))
+    return list(distinct.values())
 
 
-def _told(change: Change) -> tuple[str, str, str, str]:
+def _change_key(change: Change) -> tuple[str, str, str, str]:
     return (change.kind, change.config, change.id, repr(change.fields))

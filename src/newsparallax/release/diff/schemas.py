@@ -1,8 +1,8 @@
-"""The shapes of a config in two versions: what changed in them, and how rows of both are brought into one form.
+"""Compare the shapes of a config in two versions, and convert rows of both versions to a common form.
 
-A shape is what `datasets` calls features, as plain values. In the common form a row has the columns that both versions
-have, labels by their names in the new version, and no words of articles: these are compared by the digest of the text
-and by offsets, so that a release without words equals the build it was made from.
+A shape is what `datasets` calls features, as plain values. In the common form, a row has the columns that both versions
+have, labels by their names in the new version, and no words of articles. Words are compared by the digest of the text
+and by offsets, so that a stand-off release equals the build from which it was made.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .changes import Change
+from ...corpus import ARTICLES, CONFIGS, TOKENS, role_of
+from .rules import Change
 
 Features = dict[str, Any]
 Row = dict[str, Any]
@@ -19,12 +20,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Value:
-    """A value that is compared as it is."""
+    """A value that is compared unchanged."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """A label: its names by number in the old version (renamed ones by their new name) and in the new one."""
+    """A label: its names by number in the old version (with renamed labels already replaced) and in the new one."""
 
     old: tuple[str, ...]
     new: tuple[str, ...]
@@ -32,14 +33,14 @@ class Names:
 
 @dataclass(frozen=True)
 class Many:
-    """Values of one form."""
+    """A list of values of one form."""
 
     item: Plan
 
 
 @dataclass(frozen=True)
 class Record:
-    """Named parts that both versions have: name -> (name in the old version, form)."""
+    """A record with the parts that both versions have: name -> (name in the old version, form)."""
 
     parts: dict[str, tuple[str, Plan]]
 
@@ -49,7 +50,7 @@ Plan = Value | Names | Many | Record
 
 @dataclass
 class Renames:
-    """What the old version has that goes by another name in the new one.
+    """Renamed configs, columns and labels.
 
     `configs`: old name -> new name. `columns`: config -> old name -> new name. `labels`: (config, column) -> old name
     -> new name. Configs and columns in keys have their new names.
@@ -61,17 +62,12 @@ class Renames:
 
 
 def is_record(shape: Any) -> bool:
-    """Whether a shape is that of a record, rather than of a value, a label or a list."""
+    """Return whether a shape is a record, not a value, a label or a list."""
     return isinstance(shape, dict) and not isinstance(shape.get("_type"), str)
 
 
-def is_words(config: str, path: tuple[str, ...]) -> bool:
-    """Whether a place holds words of an article."""
-    return path[-1] == "quote" or (config, path) in (("articles", ("text",)), ("tokens", ("tokens",)))
-
-
 def compare_shapes(config: str, old: Features, new: Features, renames: Renames) -> tuple[list[Change], Record]:
-    """What changed in the columns of a config, and the form that rows of both versions have in common."""
+    """Return the changes in the columns of a config, and the common form of the rows of both versions."""
     changes: list[Change] = []
     plan = _record(config, (), old, new, renames, changes)
     return changes, plan
@@ -80,7 +76,7 @@ def compare_shapes(config: str, old: Features, new: Features, renames: Renames) 
 def _record(
     config: str, path: tuple[str, ...], old: Features, new: Features, renames: Renames, changes: list[Change]
 ) -> Record:
-    layer = path[0] if config == "articles" and path else config  # spans in articles have the columns of their layer
+    layer = path[0] if config == ARTICLES and path else config  # spans in articles have the columns of their layer
     renamed = renames.columns.get(layer, {}) if len(path) <= (layer != config) else {}
     known = {renamed.get(name, name): name for name in old}
     parts: dict[str, tuple[str, Plan]] = {}
@@ -92,7 +88,7 @@ def _record(
         if name != before:
             changes.append(Change("column-renamed", config, ".".join(place), {"name": (before, name)}))
         plan = _plan(config, place, old[before], new[name], renames, changes)
-        if plan and not is_words(config, place):
+        if plan and role_of(config, place) != "words":
             parts[name] = (before, plan)
     changes += [Change("column-added", config, ".".join((*path, name))) for name in new if name not in known]
     kept = [name for name in new if name in known]
@@ -104,7 +100,7 @@ def _record(
 def _plan(
     config: str, path: tuple[str, ...], old: Any, new: Any, renames: Renames, changes: list[Change]
 ) -> Plan | None:
-    """The form that both shapes have in common; None where they have none."""
+    """Return the common form of two shapes; None where there is none."""
     if is_record(old) and is_record(new):
         return _record(config, path, old, new, renames, changes)
     kinds = (old.get("_type"), new.get("_type"))
@@ -120,7 +116,7 @@ def _plan(
 
 
 def type_name(shape: Any) -> str:
-    """A shape in words."""
+    """Describe a shape in words."""
     if is_record(shape):
         return f"record of {', '.join(shape)}"
     if shape["_type"] == "List":
@@ -131,10 +127,10 @@ def type_name(shape: Any) -> str:
 def _names(
     config: str, path: tuple[str, ...], old: list[str], new: list[str], renames: Renames, changes: list[Change]
 ) -> Names:
-    layer = path[0] if config == "articles" and len(path) > 1 else config
-    renamed = renames.labels.get((layer, path[-1]), {})
+    layer, own = (path[0], path[1:]) if config == ARTICLES and len(path) > 1 else (config, path)
+    renamed = renames.labels.get((layer, own[0]), {}) if len(own) == 1 else {}
     place = ".".join(path)
-    if config == "tokens":
+    if config == TOKENS:
         renamed = _tag_renames(old, new, renames)
         labels = {_untagged(name): _untagged(other) for name, other in renamed.items()}
         changes += _label_changes(config, place, _labels_of_tags(old), _labels_of_tags(new), labels)
@@ -144,17 +140,17 @@ def _names(
 
 
 def _label_changes(config: str, place: str, old: list[str], new: list[str], renamed: dict[str, str]) -> list[Change]:
-    """Renamed, removed and added labels, and whether a label that stays has another number."""
+    """Return changes for renamed, removed and added labels, and for changed numbers of remaining labels."""
     mapped = [renamed.get(name, name) for name in old]
-    found = [Change("label-renamed", config, place, {"label": pair}) for pair in renamed.items()]
+    changes = [Change("label-renamed", config, place, {"label": pair}) for pair in renamed.items()]
     removed = [name for name in mapped if name not in new]
-    found += [Change("label-removed", config, place, {"label": (name, None)}) for name in removed]
-    found += [Change("label-added", config, place, {"label": (None, name)}) for name in new if name not in mapped]
+    changes += [Change("label-removed", config, place, {"label": (name, None)}) for name in removed]
+    changes += [Change("label-added", config, place, {"label": (None, name)}) for name in new if name not in mapped]
     stay = [name for name in mapped if name in new]
     numbered = [mapped.index(name) for name in stay] == [new.index(name) for name in stay]
     if stay != [name for name in new if name in stay] or not (numbered or removed):
-        found.append(Change("label-order", config, place, {"labels": (old, new)}))
-    return found
+        changes.append(Change("label-order", config, place, {"labels": (old, new)}))
+    return changes
 
 
 def _untagged(tag: str) -> str:
@@ -162,35 +158,45 @@ def _untagged(tag: str) -> str:
 
 
 def _labels_of_tags(names: list[str]) -> list[str]:
-    """The labels of BIO tags, in order."""
+    """Return the labels of BIO tags, in order."""
     return list(dict.fromkeys(_untagged(name) for name in names if name != "O"))
 
 
 def _tag_renames(old: list[str], new: list[str], renames: Renames) -> dict[str, str]:
-    """The tags of labels that were renamed in a layer."""
-    found = {}
-    for renamed in renames.labels.values():
-        for name, other in renamed.items():
+    """Map the old BIO tags of renamed labels to the new ones."""
+    renamed_tags = {}
+    for (config, column), renamed in renames.labels.items():
+        for name, new_name in renamed.items() if role_of(config, (column,)) == "label" else ():
             for part in ("B-", "I-"):
-                if part + name in old and part + other in new and part + name not in new and part + other not in old:
-                    found[part + name] = part + other
-    return found
+                if (
+                    part + name in old
+                    and part + new_name in new
+                    and part + name not in new
+                    and part + new_name not in old
+                ):
+                    renamed_tags[part + name] = part + new_name
+    return renamed_tags
 
 
 def repetitions(old: dict[str, Features], new: dict[str, Features]) -> dict[tuple[str, str], tuple[str, str]]:
-    """Which places of shapes repeat others: spans in articles their layer's config, tags the labels of their layer."""
-    found: dict[tuple[str, str], tuple[str, str]] = {}
+    """Map the places of shapes that repeat other places to these.
+
+    Spans in articles repeat the config of their layer, and tags repeat the labels of their layer.
+    """
+    repeated: dict[tuple[str, str], tuple[str, str]] = {}
     for shapes in (old, new):
         for layer, features in shapes.items():
-            found["articles", layer] = (layer, layer)  # of a config that came or went as a whole
+            if layer in CONFIGS:  # not the config of a layer
+                continue
+            repeated[ARTICLES, layer] = (layer, layer)  # for a config that was added or removed
             for path in _paths(features, ()):
-                found["articles", f"{layer}.{path}"] = (layer, path)
+                repeated[ARTICLES, f"{layer}.{path}"] = (layer, path)
             for column in ("label", "labels"):
                 names = label_names(features.get(column))
-                tags = label_names(shapes.get("tokens", {}).get("tags"))
+                tags = label_names(shapes.get(TOKENS, {}).get("tags"))
                 if names and tags and _labels_of_tags(tags) == names:
-                    found["tokens", "tags"] = (layer, column)
-    return found
+                    repeated[TOKENS, "tags"] = (layer, column)
+    return repeated
 
 
 def _paths(shape: Any, path: tuple[str, ...]) -> Iterator[str]:
@@ -204,14 +210,14 @@ def _paths(shape: Any, path: tuple[str, ...]) -> Iterator[str]:
 
 
 def label_names(shape: Any) -> list[str] | None:
-    """The names of a label or of a list of labels; None for anything else."""
+    """Return the names of a label or of a list of labels; None for other shapes."""
     while isinstance(shape, dict) and shape.get("_type") == "List":
         shape = shape["feature"]
     return list(shape["names"]) if isinstance(shape, dict) and shape.get("_type") == "ClassLabel" else None
 
 
 def reader(plan: Plan, *, old: bool) -> Callable[[Any], Any]:
-    """What brings a value of one version into the common form."""
+    """Return the function that converts a value of one version to the common form."""
     if isinstance(plan, Names):
         names = plan.old if old else plan.new
         return lambda value: None if value is None else names[value] if 0 <= value < len(names) else value
