@@ -1,5 +1,43 @@
 """News Parallax: an annotated news corpus kept as code.
 
-Dependencies between modules run one way: scripts -> edges -> core. `newsparallax.core` imports only the standard
-library, pyarrow and msgspec, and knows no clock, environment, network or randomness.
+The public API: `open_corpus` reads a corpus folder, `check` lists its problems, `build` makes its dataset.
+
+A package imports only packages below it, and only their public names: cli, scale, release, adopt, labelling, standoff,
+building, dataset, agreement, convert, render, corpus, exports, text, _util, and last problems, errors and ids.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .building import Built as BuildResult
+    from .building import build
+    from .building import problems_of as check
+    from .corpus import CorpusFolder as Corpus
+    from .corpus import open_corpus
+    from .errors import NewsParallaxError
+    from .problems import Problem
+
+__version__ = "0.1.0"  # of the program; corpus.toml has the version of the corpus
+__all__ = ["BuildResult", "Corpus", "NewsParallaxError", "Problem", "__version__", "build", "check", "open_corpus"]
+
+_PLACES = {  # public name -> its module and its name there; imported when asked for, so that `--help` stays fast
+    "BuildResult": ("building", "Built"),
+    "Corpus": ("corpus", "CorpusFolder"),
+    "NewsParallaxError": ("errors", "NewsParallaxError"),
+    "Problem": ("problems", "Problem"),
+    "build": ("building", "build"),
+    "check": ("building", "problems_of"),
+    "open_corpus": ("corpus", "open_corpus"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, inner = _PLACES[name]
+    return getattr(import_module(f".{module}", __name__), inner)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,58 +1,66 @@
-"""Agreement in a terminal: tables of figures and of confusion, and the disputed places side by side."""
+"""Command `agreement`: agreement of annotators per layer and pair, with n and intervals, and disputed places.
+
+In a terminal, these are tables of figures and confusions, and the disputed places side by side.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..core.disputes import Record
-from ..core.render.agreement import BRACKETS, NOBODY, group_sample, group_tables, group_title, notes
-from .agreement import MOST_LISTED, Measured
-from .figures import Figures
+from ..agreement import BRACKETS, MAX_LISTED, NO_PAIRS, Metrics, Record, group_sample, group_tables, group_title, notes
+from ..building import Measured, measure
+from ..corpus import open_corpus
+from ..text import plural
+from . import console
 
-MOST_CELLS = 12  # of a table of confusion that is too wide and is listed instead
-LONGEST = 120  # code points of disputed words that are shown
+MAX_CELLS = 12  # cells of a confusion table to list if the table is too wide
+LONGEST = 120  # maximum code points of a quote to show
 GONE = "nothing"
 SAID = {"marked": "marked by one"}
 BLOCK = "¶"
 
 
 def print_agreement(out: Console, measured: Measured) -> None:
-    """Print everything, as wide as the console is: 80 columns where it is no terminal."""
+    """Print everything in the width of the console: 80 columns if it is not a terminal."""
     for part in (*_figures(measured.figures, out.width), *_disputes(measured)):
         out.print(part, soft_wrap=False)
 
 
-def _figures(figures: Figures, width: int) -> Iterator[RenderableType]:
+def _figures(figures: Metrics, width: int) -> Iterator[RenderableType]:
     yield f"{figures['corpus']['name']} {figures['corpus']['version']}: agreement of annotators"
     pairs, gold = figures["pairs"], figures["against_gold"]
     if not pairs and not gold:
-        yield NOBODY
+        yield NO_PAIRS
         return
     people = Table(box=None, padding=(0, 0, 0, 2), show_header=False)
     for name, who in figures["annotators"].items():
-        people.add_row(name, who["kind"], f"given: {who['given']}" if who["given"] else "")
+        people.add_row(name, who["kind"], f"saw: {who['given']}" if who["given"] else "")
     yield people
     if not pairs:
-        yield "\nNo article has marks of two annotators apart from the adjudicator."
-    for group in [*(figures["overall"] if len(pairs) > 1 else []), *pairs[:MOST_LISTED]]:
+        yield "\nNo article has annotations by two annotators other than the adjudicator."
+    for group in [*(figures["overall"] if len(pairs) > 1 else []), *pairs[:MAX_LISTED]]:
         yield from _group(group_title(group), group, width)
-    if len(pairs) > MOST_LISTED or figures["pairs_dropped"]:
-        rest = "more than are kept one by one" if figures["pairs_dropped"] else f"{len(pairs):,}"
-        yield f"\nPairs: {rest}. The sums count all of them, {MOST_LISTED} are shown; --json has more."
-    for group in gold[:MOST_LISTED]:
-        yield from _group(f"Against gold: {group_title(group)}. {group['annotators'][1]} decided.", group, width)
+    if len(pairs) > MAX_LISTED or figures["pairs_dropped"]:
+        rest = "too many to report each" if figures["pairs_dropped"] else f"{len(pairs):,}"
+        yield f"\nPairs: {rest}. The totals include all pairs; {MAX_LISTED} are shown. --json shows more."
+    for group in gold[:MAX_LISTED]:
+        yield from _group(
+            f"Compared with gold: {group_title(group)}. {group['annotators'][1]} decided the gold.", group, width
+        )
     yield f"\n{BRACKETS.format(figures['bootstrap']['share'])}"
 
 
-def _group(title: str, group: Figures, width: int) -> Iterator[RenderableType]:
+def _group(title: str, group: Metrics, width: int) -> Iterator[RenderableType]:
     yield Text(f"\n{title}", style="bold")
     yield group_sample(group)
     for head, rows in group_tables(group):
@@ -77,8 +85,8 @@ def _table(head: list[str], right: set[str]) -> Table:
     return table
 
 
-def _confusion(name: str, group: Figures, field: Figures, width: int) -> Iterator[RenderableType]:
-    """What one took for what the other took for something else; values that are in no difference are left out."""
+def _confusion(name: str, group: Metrics, field: Metrics, width: int) -> Iterator[RenderableType]:
+    """Yield a confusion table of the values on which annotators differ; a table that is too wide becomes a list."""
     cells = {(x, y): number for x, y, number in field.get("table", ())}
     differ = {value for pair in cells if pair[0] != pair[1] for value in pair}
     values = [value for value in dict.fromkeys(value for pair in cells for value in pair) if value in differ]
@@ -89,11 +97,11 @@ def _confusion(name: str, group: Figures, field: Figures, width: int) -> Iterato
     names = [value or GONE for value in values]
     if sum(len(head) + 2 for head in names) + max(map(len, names)) > width - len(name):
         listed = sorted(((-number, x or GONE, y or GONE) for (x, y), number in cells.items() if x != y))
-        shown = "; ".join(f"{x} / {y} {-number:,}" for number, x, y in listed[:MOST_CELLS])
-        more = f"; and {len(listed) - MOST_CELLS:,} more" if len(listed) > MOST_CELLS else ""
+        shown = "; ".join(f"{x} / {y} {-number:,}" for number, x, y in listed[:MAX_CELLS])
+        more = f"; and {len(listed) - MAX_CELLS:,} more" if len(listed) > MAX_CELLS else ""
         yield f"{name}, {rows} / {columns}: {shown}{more}"
         return
-    if not group["annotators"]:  # of nobody in particular: both ways
+    if not group["annotators"]:  # a sum over pairs has no direction: count both ways
         cells |= {(y, x): number for (x, y), number in cells.items()}
     table = _table([f"{name}: {rows} \\ {columns}", *names], set(names))
     for x, head in zip(values, names, strict=True):
@@ -104,7 +112,7 @@ def _confusion(name: str, group: Figures, field: Figures, width: int) -> Iterato
 def _disputes(measured: Measured) -> Iterator[RenderableType]:
     if not measured.figures["pairs"]:
         return
-    yield Text(f"\nDisputed places: {measured.total:,}", style="bold")
+    yield Text(f"\nDisputes: {measured.total:,}", style="bold")
     for number, record in enumerate(measured.first, 1):
         differs = ", ".join(SAID.get(part, part.partition(".")[2] or part) for part in record["differs"])
         yield Text.assemble(f"\n{number}  ", (record["layer"], "bold"), f"  {record['article_id']}  {differs}")
@@ -117,11 +125,11 @@ def _disputes(measured: Measured) -> Iterator[RenderableType]:
             sides.add_row(*row)
         yield sides
     if measured.total > len(measured.first):
-        yield f"\n... and {measured.total - len(measured.first):,} more; --json has all of them"
+        yield f"\n... and {measured.total - len(measured.first):,} more; --json shows all"
 
 
 def _in_context(record: Record) -> str:
-    """The words around on one line, what is marked in brackets, and where a block begins a pilcrow."""
+    """Return the surrounding text on one line: the marked part in brackets, a pilcrow where a block starts."""
     context = record["context"]
     marks = [mark for mark in record["marks"] if mark]
     start, end = min(mark["start"] for mark in marks), max(mark["end"] for mark in marks)
@@ -136,7 +144,7 @@ def _in_context(record: Record) -> str:
 
 
 def _side(record: Record, side: int) -> Iterator[str]:
-    """What one of the two says: name, place and words, and the values and arrows that differ."""
+    """Yield what one annotator says: name, then label, offsets and quote, then the values and relations that differ."""
     mark: Any = record["marks"][side]
     yield record["annotators"][side]
     if mark is None:
@@ -148,15 +156,15 @@ def _side(record: Record, side: int) -> Iterator[str]:
         yield ""
         return
     yield f"{' + '.join(mark['labels'])}  {mark['start']}..{mark['end']}  {_short(' '.join(mark['quote'].split()))}"
-    found = []
+    lines = []
     for part in record["differs"]:
         kind, _, name = part.partition(".")
         if kind == "attributes":
-            found.append(f"{name}: {_value(mark['attributes'].get(name))}")
+            lines.append(f"{name}: {_value(mark['attributes'].get(name))}")
         elif kind == "relations":
             targets = [_short(link["quote"]) for link in mark["relations"] if link["name"] == name]
-            found.append(f"{name} -> {', '.join(targets) or GONE}")
-    yield "\n".join(found)
+            lines.append(f"{name} -> {', '.join(targets) or GONE}")
+    yield "\n".join(lines)
 
 
 def _value(value: Any) -> str:
@@ -168,3 +176,33 @@ def _value(value: Any) -> str:
 def _short(words: str) -> str:
     half = LONGEST // 2
     return words if len(words) <= LONGEST else f"{words[:half]} ... {words[-half:]}"
+
+
+def agreement_command(
+    corpus: console.Corpus = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, with all disputes.")] = False,
+) -> int:
+    """Measure the agreement of annotators, and list disputes.
+
+    Compares the annotations of different annotators of the same article: the latest of each annotator, without
+    cancelled ones. Starred annotations and those of adjudicators are not part of the pairs; each annotator is compared
+    with them separately. Spans: F1 for equal offsets, for equal offsets and label, and for overlap. Labels and choices
+    of matched spans: Krippendorff's alpha and Cohen's kappa. Ids and relations: F1. Intervals are 95 % bootstrap
+    intervals over articles, or over blocks if there are few articles. In JSON, an undefined measure is null, with the
+    reason; src/newsparallax/building/agreement.py describes the keys.
+
+    Exit code 0: done, with any agreement; 2: stopped by an error.
+    """
+    folder = open_corpus(corpus)
+    with ExitStack() as stack:
+        with console.progress("articles") as progress:
+            measured = stack.enter_context(measure(folder, progress))
+        if as_json:
+            console.write(measured.json())
+        else:
+            print_agreement(console.out, measured)
+    if left_out := measured.figures["left_out"]["results_quarantined"]:
+        console.err.print(
+            f"not compared: {plural(left_out, 'quarantined result item')}; `newsparallax check` lists them"
+        )
+    return console.DONE

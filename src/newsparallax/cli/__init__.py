@@ -1,0 +1,1 @@
+"""Command line: the commands, their options, and console output (`console`)."""

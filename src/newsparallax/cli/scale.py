@@ -1,0 +1,49 @@
+"""Command `scale`: build the dataset from many export shards, on all cores of a machine, a Ray cluster, or Slurm."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from ..corpus import open_corpus
+from . import console
+
+Input = Annotated[list[str], typer.Option("--input", metavar="GLOB", help="Export shards (JSON or JSON Lines; plain, gzip or zstd) as a path or URL with wildcards; may be repeated.")]  # fmt: skip  # noqa: E501
+Out = Annotated[str, typer.Option(metavar="DIR", help="The dataset folder to write: a path or URL.")]
+Executor = Annotated[Literal["local", "ray", "slurm"], typer.Option(help="Where to run. Ray uses the cluster in RAY_ADDRESS; Slurm reads SBATCH_PARTITION, SBATCH_TIMELIMIT and so on.")]  # fmt: skip  # noqa: E501
+Tasks = Annotated[
+    int | None, typer.Option(min=1, help="Number of tasks for the work. Default: depends on the size of the input.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Number of tasks that run at the same time.")]
+
+
+def scale_command(
+    shards: Input,
+    out: Out,
+    corpus: console.Corpus = None,
+    executor: Executor = "local",
+    tasks: Tasks = None,
+    workers: Workers = 1,
+) -> int:
+    """Build a dataset from many export shards.
+
+    The result equals that of `build` on the same tasks.
+
+    Paths can be URLs that fsspec supports, such as s3://. If the command was interrupted, run it again to continue.
+    Exit code 0: done; 1: done, with problems that no waiver covers; 2: stopped by an error.
+    """
+    from ..scale import run  # it imports fsspec, which the other commands do not need
+
+    folder = open_corpus(corpus)
+    left = f"completed tasks are kept next to {out}" + "; submitted Slurm jobs continue" * (executor == "slurm")
+    with (
+        console.interruptible(left, hint="run the same command again to continue"),
+        console.progress("tasks") as progress,
+    ):
+        made = run.scale(folder, shards, out, executor, tasks, workers, progress)
+    console.show_dataset(made.manifest, out)
+    if not made.open.total:
+        return console.DONE
+    console.list_problems(made.open)
+    return console.PROBLEMS
