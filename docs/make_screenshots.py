@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import sync_playwright
 
-from newsparallax.edges.folder import CorpusFolder, open_corpus
-from newsparallax.edges.label_studio.client import Studio
-from newsparallax.edges.label_studio.push import Source, push
-from newsparallax.edges.label_studio.server import HOST, VENV, home_of, start
+from newsparallax.corpus.folder import CorpusFolder, open_corpus
+from newsparallax.labelling.client import Studio
+from newsparallax.labelling.pushing import Source, push
+from newsparallax.labelling.server import HOST, VENV, home_of, start
 
 DOCS = Path(__file__).parent
-sys.path.append(str(DOCS.parent / "tests/server"))
+sys.path.append(str(DOCS.parent / "tests/labelling/server"))
 from page import FLAGS, SIZE, open_task, sign_in  # noqa: E402  (the driver of the tests)
 
 ARTICLE = "001_8eac77890c2c81c7"
