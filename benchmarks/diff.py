@@ -20,9 +20,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from newsparallax.core import schema
-from newsparallax.core.codebook import Codebook
-from newsparallax.core.toml import parse_toml
+from newsparallax.corpus import schema
+from newsparallax.corpus.codebook import Codebook
+from newsparallax.corpus.toml import parse_toml
 
 FILE_ROWS = 100_000
 GROUP_ROWS = 20_000
@@ -46,8 +46,8 @@ to = ["names"]
 MEASURE = """
 import json, re, sys, time
 from pathlib import Path
-from newsparallax.edges.release.diff import compare
-from newsparallax.edges.release.sources import opened
+from newsparallax.release.diff.report import compare
+from newsparallax.dataset.sources import opened
 begun = time.process_time()
 with opened(sys.argv[1]) as old, opened(sys.argv[2]) as new:
     found = compare(old, new)

@@ -19,7 +19,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from newsparallax.core.codebook import (
+from newsparallax.corpus.codebook import (
     Attribute,
     Codebook,
     Field,
@@ -30,8 +30,8 @@ from newsparallax.core.codebook import (
     layer_control,
     relation_label,
 )
-from newsparallax.core.registry import Entity
-from newsparallax.core.toml import read_toml
+from newsparallax.corpus.registries import Entity
+from newsparallax.corpus.toml import read_toml
 
 ROOT = Path(__file__).parents[1]
 EVERY = 1000  # tasks among which each hard case occurs once

@@ -25,11 +25,11 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from generate_corpus import make_tasks, write_corpus  # noqa: E402
-from newsparallax.core.index import unit_tasks  # noqa: E402
-from newsparallax.edges.folder import open_corpus  # noqa: E402
-from newsparallax.edges.label_studio.home import home_of  # noqa: E402
-from newsparallax.edges.label_studio.push import chosen_units, task_of  # noqa: E402
-from newsparallax.edges.label_studio.server import HOST, VENV, start  # noqa: E402
+from newsparallax.convert.grouping import unit_tasks  # noqa: E402
+from newsparallax.corpus.folder import open_corpus  # noqa: E402
+from newsparallax.labelling.home import home_of  # noqa: E402
+from newsparallax.labelling.pushing import chosen_units, task_of  # noqa: E402
+from newsparallax.labelling.server import HOST, VENV, start  # noqa: E402
 
 EMAILS = {1: "first@example.org", 2: "second@example.org"}
 
@@ -68,7 +68,7 @@ def annotate(api, folder, project):
         api.post("/api/users", json={"email": email, "username": email}).raise_for_status()
     api.delete(f"/api/projects/{project}/tasks").raise_for_status()
     tasks = []
-    for unit in chosen_units(folder, []):
+    for unit in chosen_units(folder, [])[0]:
         raw = unit_tasks(folder.exports, unit)
         task = task_of(folder, unit, raw).task()
         made = httpx.Response(200, content=bytes(raw[0].content)).json()["annotations"]

@@ -19,7 +19,7 @@ CONFIG = Path(__file__).parents[1] / "annotations/label_config.xml"
 def floor(export):
     import msgspec
 
-    from newsparallax.core.task import Task
+    from newsparallax.exports.model import Task
 
     split, decode = msgspec.json.Decoder(list[msgspec.Raw]).decode, msgspec.json.Decoder(Task).decode
     tasks = items = 0

@@ -18,9 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import exports
 import zstandard
 from measured import MB, own_bytes, tree
+
+import exports
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("distribute", "gather", "convert", "merge")

@@ -19,16 +19,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import datasets
 
-from newsparallax.core import annotation, article, columns, decode, part, rows, schema
-from newsparallax.core.codebook import Codebook
-from newsparallax.edges import build, engine, parquet
-from newsparallax.edges.folder import open_corpus
+from newsparallax.building import batch, pipeline, run, workers
+from newsparallax.convert import annotation, article, article_rows, span_tables
+from newsparallax.corpus import schema
+from newsparallax.corpus.codebook import Codebook
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset import parquet
+from newsparallax.exports import decode
 
 TOP = 40
 
@@ -71,9 +73,8 @@ class Stopwatch:
 
 
 STAGES = (
-    (build, "index_tasks"),
-    (engine, "index_tasks"),
-    (engine, "unit_tasks"),
+    (workers, "index_tasks"),
+    (workers, "unit_tasks"),
     (decode, "_holds_every_key"),
     (article, "decode_task"),
     (article, "_order"),
@@ -85,34 +86,34 @@ STAGES = (
     (article, "convert_annotation"),
     (article, "check_annotation"),
     (article, "choose_gold"),
-    (part, "convert_article"),
-    (part, "compare_article"),
-    (part, "count_article"),
-    (rows, "text_digest"),
-    (rows, "blocks_of"),
-    (rows, "_token_rows"),
-    (rows.Rows, "add"),
-    (rows.Rows, "tables"),
-    (part, "table_digest"),
-    (columns.TableMaker, "make"),
+    (batch, "convert_article"),
+    (batch, "compare_article"),
+    (batch, "count_article"),
+    (article_rows, "text_digest"),
+    (article_rows, "blocks_of"),
+    (article_rows, "_token_rows"),
+    (article_rows.Rows, "add"),
+    (article_rows.Rows, "tables"),
+    (batch, "table_digest"),
+    (span_tables.TableMaker, "make"),
     (schema, "arrow_schema"),
-    (engine, "convert_part"),
+    (batch, "_tables"),
     (parquet.ConfigWriter, "add"),
     (parquet.ConfigWriter, "flush"),
-    (build, "files_of"),
-    (build, "make_manifest"),
-    (build, "write_card"),
-    (build, "card_figures"),
-    (build, "read_back"),
-    (build, "generated_files"),
+    (run, "files_of"),
+    (run, "make_manifest"),
+    (run, "write_card"),
+    (run, "card_figures"),
+    (run, "read_back"),
+    (pipeline, "stale_files"),
 )
 
 
-def convert(corpus: Path) -> tuple[int, int]:
+def convert(corpus: Path, *, verify: bool = True) -> tuple[int, int]:
     """Build a corpus; its tasks and result items."""
     with tempfile.TemporaryDirectory() as out:
-        counts = build.build(open_corpus(corpus), Path(out) / "dataset").manifest["counts"]
-    return counts["tasks"], counts["results_in"]
+        counts = run.build(open_corpus(corpus), Path(out) / "dataset", verify=verify).manifest.counts
+    return counts.tasks, counts.results_in
 
 
 def stages(corpus: Path) -> None:
@@ -134,8 +135,7 @@ def stages(corpus: Path) -> None:
 
 def functions(corpus: Path) -> None:
     profile = cProfile.Profile()
-    with patch.object(build, "read_back"):
-        _, items = profile.runcall(convert, corpus)
+    _, items = profile.runcall(convert, corpus, verify=False)
     stats = pstats.Stats(profile).stats  # (file, line, name) -> calls, all calls, own time, time with calls, callers
     total = sum(own for _, _, own, _, _ in stats.values())
     print("| function | own ms | share | with calls ms | calls/item | calls |\n|---|---:|---:|---:|---:|---:|")

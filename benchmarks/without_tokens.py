@@ -3,16 +3,10 @@
 It is switched off at the top level of the main module, because worker processes run that too.
 """
 
-import sys
-from pathlib import Path
-
-from newsparallax.core.codebook import Codebook
-from newsparallax.edges import cli
+from newsparallax.cli.app import run_script
+from newsparallax.corpus.codebook import Codebook
 
 Codebook.token_layer = property(lambda _: None)
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-    import build
-
-    cli.run(build.main)
+    run_script("build", "build.py")
