@@ -6,37 +6,35 @@ import gzip
 import json
 import random
 from pathlib import Path
-from unittest.mock import patch
 
 import zstandard
 
 from generate_corpus import write_export
-from helpers import Dataset
-from newsparallax.edges.build import build
-from newsparallax.edges.digest import digest_of
-from newsparallax.edges.folder import open_corpus
+from helpers import Dataset, without_files
+from newsparallax.building.run import build
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset.digest import digest_of
 
 
 def built(folder, out):
-    with patch("newsparallax.edges.build.read_back"):
-        return Dataset(build(open_corpus(folder), out).place)
+    return Dataset(build(open_corpus(folder), out, verify=False).place)
 
 
 def said(dataset, *, files=True):
     """The problems, sorted; without the names of files where these differ."""
-    return sorted(json.dumps(found if files else {**found, "file": None}, sort_keys=True) for found in dataset.problems)
+    return sorted(json.dumps(found if files else without_files(found), sort_keys=True) for found in dataset.problems)
 
 
 def assert_same(found, expected, *, files=True):
     """Everything but how rows are divided among files is the same; and the files hold what the manifest says."""
-    assert {**found.manifest, "files": None} == {**expected.manifest, "files": None}
+    assert {**found.manifest.as_json(), "files": None} == {**expected.manifest.as_json(), "files": None}
     assert said(found, files=files) == said(expected, files=files)
     cards = [(one.place / "README.md").read_text().split("\n---\n", 1)[1] for one in (found, expected)]
     assert cards[0] == cards[1]  # agreement too; above are sizes of files
-    assert digest_of(found.place) == expected.manifest["content_digest"]
-    listed = {"manifest.json", *found.manifest["files"]}
+    assert digest_of(found.place) == expected.manifest.content_digest
+    listed = {"manifest.json", *found.manifest.files}
     assert {path.relative_to(found.place).as_posix() for path in found.place.rglob("*") if path.is_file()} == listed
-    for config in expected.manifest["rows"]:
+    for config in expected.manifest.rows:
         assert sorted(map(repr, found.rows(config))) == sorted(map(repr, expected.rows(config))), config
 
 

@@ -5,14 +5,14 @@ Class labels are spelled out; long lists stand as text (`_short`).
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from datasets import ClassLabel, Dataset, List, load_dataset
 
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
+from helpers import ROOT
+from newsparallax.building.run import build
+from newsparallax.corpus.folder import open_corpus
 
 ROWS = {
     "articles": 2,
@@ -75,6 +75,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "13",
             "annotations": [
                 {
                     "annotation_id": "11",
@@ -152,6 +153,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
             "annotations": [
                 {
                     "annotation_id": "21",
@@ -208,6 +210,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "13",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -228,6 +231,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "13",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -248,6 +252,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -266,6 +271,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -282,6 +288,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -317,6 +324,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "13",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -369,6 +377,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -392,6 +401,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -437,6 +447,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "13",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -480,6 +491,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -513,6 +525,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -533,6 +546,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "13",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -550,6 +564,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -567,6 +582,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
             "repair": None,
             "original_start": None,
             "original_end": None,
@@ -593,6 +609,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "13",
         },
         16: {
             "block_id": "000_17c0edab667c03c9#16",
@@ -616,6 +633,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "13",
         },
         31: {
             "block_id": "001_8eac77890c2c81c7#12",
@@ -644,6 +662,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "annotator_kind": "model",
             "adjudicated": True,
             "gold": "adjudicated",
+            "annotation_id": "23",
         },
     },
     "votes": {
@@ -817,7 +836,7 @@ def test_spans_in_articles_are_the_rows_of_their_config(loaded, layer):
 
 
 def test_quotes_of_golden_records_are_in_the_seeds():
-    seeds = Path(__file__).parents[1] / "seeds"
+    seeds = ROOT / "seeds"
     for config in ("entities", "cues", "euphemisms", "stances", "defects", "votes"):
         for row in GOLDEN[config].values():
             text = (seeds / f"{row['article_id']}.txt").read_bytes().decode()

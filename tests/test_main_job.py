@@ -1,13 +1,13 @@
 """The main job on the real corpus: golden counts and records, and the promise of the quick start."""
 
 import re
-from pathlib import Path
 
 import pytest
 from datasets import load_dataset
 
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
+from helpers import ROOT
+from newsparallax.building.run import build
+from newsparallax.corpus.folder import open_corpus
 
 
 @pytest.fixture(scope="session")
@@ -20,13 +20,13 @@ def rows(built, config, split="train"):
 
 
 def test_counts(built):
-    counts = built.manifest["counts"]
-    assert counts["articles"] == 2
-    assert counts["events"] == 1
-    assert counts["annotations"] == 6
-    assert counts["results_in"] == counts["results_accepted"] == 2590
-    assert counts["problems"] == {}
-    assert {config: splits["train"] for config, splits in built.manifest["rows"].items()} == {
+    counts = built.manifest.counts
+    assert counts.articles == 2
+    assert counts.events == 1
+    assert counts.annotations == 6
+    assert counts.results_in == counts.results_accepted == 2590
+    assert counts.problems == {}
+    assert {config: splits["train"] for config, splits in built.manifest.rows.items()} == {
         "articles": 2,
         "entities": 177,
         "cues": 2,
@@ -62,15 +62,15 @@ def test_every_span_proves_itself(built, config):
 def test_the_seeds_are_verbatim(built):
     assert len(rows(built, "articles")) == 2
     for row in rows(built, "articles"):
-        seed = Path(__file__).parents[1] / "seeds" / f"{row['article_id']}.txt"
+        seed = ROOT / "seeds" / f"{row['article_id']}.txt"
         assert row["text"].encode() == seed.read_bytes()
 
 
 def test_what_ids_and_labels_mean_comes_along(built):
-    annotations = Path(__file__).parents[1] / "annotations"
+    annotations = ROOT / "annotations"
     for name in ("codebook.toml", "entities.toml", "guidelines.md"):
         assert (built.place / name).read_bytes() == (annotations / name).read_bytes()
-        assert built.manifest["files"][name]["rows"] is None
+        assert built.manifest.files[name].rows is None
 
 
 def test_nothing_beside_the_data_quotes_a_withheld_text_at_length(built):

@@ -17,16 +17,15 @@ import msgspec
 import pytest
 from datasets import ClassLabel, List, Value, load_dataset
 
-from newsparallax.core import codebook as codebook_records
-from newsparallax.core import registry as registry_records
-from newsparallax.core.codebook import Label, path_spellings, spellings
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
+from helpers import CORPORA, ROOT
+from newsparallax.building.run import build
+from newsparallax.corpus import codebook as codebook_records
+from newsparallax.corpus import registries as registry_records
+from newsparallax.corpus.codebook import Label, path_spellings, spellings
+from newsparallax.corpus.folder import open_corpus
 
-ROOT = Path(__file__).parents[1]
-CORPORA = Path(__file__).parent / "corpora"
 NAMES = ("zeitung", "from_tasks")
-MADE = ("annotations/label_config.xml", "annotations/guidelines.md")
+MADE = ("annotations/label_config.xml", "annotations/guidelines.md", "annotations/cheat_sheet.md")
 
 
 @pytest.fixture(scope="module")
@@ -65,30 +64,30 @@ def named(feature: Any, value: Any) -> Any:
 
 def test_counts_of_the_german_corpus(zeitung):
     manifest = zeitung.manifest
-    counts = manifest["counts"]
-    assert (manifest["name"], manifest["version"], manifest["codebook_version"]) == (
+    counts = manifest.counts
+    assert (manifest.name, manifest.version, manifest.codebook_version) == (
         "möhringsfelder-blatt",
         "0.3.0",
         "7",
     )
-    assert {key: counts[key] for key in ("articles", "events", "tasks", "annotations")} == {
+    assert {key: getattr(counts, key) for key in ("articles", "events", "tasks", "annotations")} == {
         "articles": 3,
         "events": 2,
         "tasks": 3,
         "annotations": 3,
     }
-    assert {key: counts[f"results_{key}"] for key in ("in", "accepted", "repaired", "quarantined")} == {
+    assert {key: getattr(counts, f"results_{key}") for key in ("in", "accepted", "repaired", "quarantined")} == {
         "in": 48,
         "accepted": 45,
         "repaired": 2,
         "quarantined": 1,
     }
-    assert counts["repairs"] == {"crlf": 1, "utf16": 1}
-    assert counts["article_states"] == {"annotated": 2, "unannotated": 1}
-    assert counts["gold"] == {"adjudicated": 1, "adjudicated_by_human": 1, "by_human": 2, "single": 1}
-    assert counts["annotations_by"] == {"automat-1": 1, "birke": 2}
-    assert manifest["annotators"] == {"birke": "human", "automat-1": "model"}
-    assert manifest["rows"] == {
+    assert counts.repairs == {"crlf": 1, "utf16": 1}
+    assert counts.article_states == {"annotated": 2, "unannotated": 1}
+    assert counts.gold == {"adjudicated": 1, "adjudicated_by_human": 1, "by_human": 2, "single": 1}
+    assert counts.annotations_by == {"automat-1": 1, "birke": 2}
+    assert manifest.annotators == {"birke": "human", "automat-1": "model"}
+    assert manifest.rows == {
         "articles": {"test": 1, "train": 2},
         "akteure": {"test": 2, "train": 2},
         "äußerungen": {"test": 1, "train": 2},
@@ -96,7 +95,7 @@ def test_counts_of_the_german_corpus(zeitung):
         "tokens": {"test": 2, "train": 3},
         "votes": {"test": 6, "train": 18},
     }
-    assert manifest["labels"] == {
+    assert manifest.labels == {
         "akteure": {"Mensch": 2, "Gruppe": 2},
         "äußerungen": {"wörtlich": 2, "sinngemäß": 1},
         "färbungen": {"Bild": 2, "Gefühl": 1, "Maß": 1},
@@ -104,10 +103,10 @@ def test_counts_of_the_german_corpus(zeitung):
 
 
 def test_a_control_of_another_kind_is_a_problem_by_name_with_its_item(zeitung):
-    assert (zeitung.open_total, zeitung.manifest["counts"]["problems"]) == (0, {"unsupported-control": 1})
+    assert (zeitung.open.total, zeitung.manifest.counts.problems) == (0, {"unsupported-control": 1})
     (line,) = (zeitung.place / "problems.jsonl").read_text("utf-8").splitlines()
     found = json.loads(line)
-    assert found["message"] == "control 'gesichtet_am' is of the kind 'datetime'"
+    assert found["message"] == "items of control 'gesichtet_am' have the unsupported type 'datetime'"
     assert found["raw"]["value"] == {"datetime": "2025-12-04"}
     assert found["waived"] == "das Datum der Sichtung gehört nicht zum Datensatz"
 
@@ -138,7 +137,7 @@ def test_document_layers_are_columns_of_articles(zeitung):
         "absätze": Value("float64"),
         "bemerkung": Value("string"),
     }
-    assert {"anlass", "rubrik"}.isdisjoint(zeitung.manifest["rows"])
+    assert {"anlass", "rubrik"}.isdisjoint(zeitung.manifest.rows)
 
 
 def test_seeds_are_verbatim_with_their_line_ends(zeitung):
@@ -153,13 +152,13 @@ def test_seeds_are_verbatim_with_their_line_ends(zeitung):
 
 def test_counts_of_the_corpus_from_tasks(gazette):
     manifest = gazette.manifest
-    counts = manifest["counts"]
+    counts = manifest.counts
     assert not (CORPORA / "from_tasks/seeds").exists()
-    assert (counts["articles"], counts["events"], counts["annotations"]) == (3, 2, 4)
-    assert (counts["results_in"], counts["results_accepted"], counts["problems"]) == (30, 30, {})
-    assert counts["gold"] == {"by_human": 2, "majority": 1, "single": 1}
-    assert counts["annotations_by"] == {"aline": 1, "basile": 2, "colette": 1}
-    assert manifest["rows"] == {
+    assert (counts.articles, counts.events, counts.annotations) == (3, 2, 4)
+    assert (counts.results_in, counts.results_accepted, counts.problems) == (30, 30, {})
+    assert counts.gold == {"by_human": 2, "majority": 1, "single": 1}
+    assert counts.annotations_by == {"aline": 1, "basile": 2, "colette": 1}
+    assert manifest.rows == {
         "articles": {"dev": 4, "train": 2},
         "accroches": {"dev": 1, "train": 2},
         "promesses": {"dev": 1, "train": 2},
@@ -227,9 +226,9 @@ def test_full_rows(builds, name, config, split, number, expected):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_span_proves_itself(builds, name):
     built = builds[name]
-    layers = built.manifest["labels"]
+    layers = built.manifest.labels
     seen = set()
-    for split in built.manifest["rows"]["articles"]:
+    for split in built.manifest.rows["articles"]:
         texts = {row["article_id"]: row["text"] for row in rows(built, "articles", split)}
         for layer in (*layers, "votes"):
             for row in rows(built, layer, split):
@@ -282,8 +281,8 @@ def test_layers_without_a_span_are_built_too(left, tmp_path):
                 annotation["result"] = wanted if left == "akteure" and path.stem == "turmuhr" else []
         path.write_text(json.dumps(tasks), encoding="utf-8")
     built = build(open_corpus(corpus), tmp_path / "out")
-    assert built.manifest["rows"]["färbungen"] == {"test": 0, "train": 0}
-    assert built.manifest["rows"]["akteure"] == {"test": 0, "train": 2 if left == "akteure" else 0}
+    assert built.manifest.rows["färbungen"] == {"test": 0, "train": 0}
+    assert built.manifest.rows["akteure"] == {"test": 0, "train": 2 if left == "akteure" else 0}
     assert rows(built, "articles", "train").num_rows == 2
     streamed = load_dataset(str(built.place), "färbungen", split="train", streaming=True)
     assert list(streamed) == []

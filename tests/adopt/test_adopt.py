@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 from xml.etree.ElementTree import fromstring
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import Dataset, build_tasks, span, task
-from newsparallax.core.codebook import Codebook, Head
-from newsparallax.core.decode import decode_task
-from newsparallax.core.errors import ExportError, UsageError
-from newsparallax.core.propose import propose
-from newsparallax.core.read_config import read_config
-from newsparallax.core.scan import Scan
-from newsparallax.core.toml import parse_toml
-from newsparallax.core.validate import validate_codebook
-from newsparallax.edges.adopt import Adopted, adopt, report
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
+from helpers import ROOT, Dataset, build_tasks, span, task
+from newsparallax.adopt.corpus_folder import Adopted, adopt, report
+from newsparallax.adopt.label_config_reader import read_config
+from newsparallax.adopt.propose import propose
+from newsparallax.adopt.scan import Scan
+from newsparallax.building.run import build
+from newsparallax.corpus.codebook import Codebook, Head, RequiredWhen
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.toml import parse_toml
+from newsparallax.corpus.validate import validate_codebook
+from newsparallax.errors import ExportError, UsageError
+from newsparallax.exports.compressed import NAMES_READ
+from newsparallax.exports.decode import decode_task
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "adopt.py"
+SCRIPT = ROOT / "scripts" / "adopt.py"
 TEXT = "Ann met Bob in Rome."
 ANN, BOB, ROME = (0, 3, "Ann"), (8, 11, "Bob"), (15, 19, "Rome")
 
@@ -70,8 +72,7 @@ class Adopting:
         return open_corpus(self.place).context.codebook
 
     def build(self) -> Dataset:
-        with patch("newsparallax.edges.build.read_back"):
-            return Dataset(build(open_corpus(self.place)).place)
+        return Dataset(build(open_corpus(self.place), verify=False).place)
 
     def copies(self) -> dict[str, bytes]:
         root = self.place / "annotations" / "exports"
@@ -91,13 +92,13 @@ def test_the_folder_builds_and_is_not_stale(adopting):
     names = {path.name for path in (adopting.place / "annotations").iterdir()}
     assert names == {
         *("corpus.toml", "codebook.toml", "annotators.toml", "waivers.toml"),
-        *("label_config.xml", "guidelines.md", "exports"),
+        *("label_config.xml", "guidelines.md", "cheat_sheet.md", "exports"),
     }
     assert open_corpus(adopting.place).context.corpus.name == "corpus"
     built = adopting.build()
     assert (built.results, built.codes) == ((1, 0, 0), {})
     assert built.spans() == [ANN]
-    assert list(report(found))[-1] == f"next: scripts/build.py --corpus {adopting.place}"
+    assert list(report(found))[-1] == f"next: newsparallax build --corpus {adopting.place}"
     assert [path.name for path in adopting.folder.iterdir() if "partial" in path.name] == []
 
 
@@ -110,7 +111,7 @@ def test_the_corpus_says_what_was_decided(adopting):
         "gold": "adjudicated",
         "splits": {"train": 1},
         "articles": {"from_tasks": True, "redistribute": False},
-        "offsets": {"edge_spaces": "trim"},
+        "offsets": {"edge_spaces": "trim", "unit": "proved"},
     }
     assert 'edge_spaces = "trim" # ' in text
 
@@ -158,7 +159,7 @@ def test_a_missing_export_or_an_empty_folder_of_exports(adopting):
     with pytest.raises(ExportError, match=r"nowhere\.json: cannot be read"):
         adopt([adopting.folder / "nowhere.json"], adopting.place)
     (adopting.folder / "none").mkdir()
-    with pytest.raises(UsageError, match="holds no export"):
+    with pytest.raises(UsageError, match="contains no export"):
         adopt([adopting.folder / "none"], adopting.place)
     assert not adopting.place.exists()
 
@@ -255,6 +256,99 @@ def test_an_id_that_is_missing_or_shared_is_not_used(adopting, other):
     assert adopting.adopt(*tasks).proposal.corpus.articles.id_field is None
 
 
+def stored(number: int, who: int, items: list[Any], text: str = TEXT) -> dict[str, Any]:
+    """An annotation as a storage target of Label Studio writes it."""
+    by = {"id": who, "email": f"p{who}@example.org", "first_name": "P", "last_name": ""}
+    inner = {"id": 7, "data": {"text": text}, "is_labeled": True, "project": 1}
+    return {"id": number, "result": items, "completed_by": by, "was_cancelled": False, "task": inner}
+
+
+def test_a_folder_of_a_storage_target(adopting):
+    """A file for each annotation, without a suffix; annotations of one task come together without a complaint."""
+    adopting.write("out/21", stored(21, 3, [span(*ANN)]))
+    adopting.write("out/22", stored(22, 4, [span(*BOB)]))
+    adopting.write("out/README", "What this is.")
+    adopting.write("out/list.csv", "a,b")
+    found = adopt([adopting.folder / "out"], adopting.place)
+    assert adopting.copies().keys() == {"21.json", "22.json"}
+    assert not any(b"example.org" in copy for copy in adopting.copies().values())
+    assert f"  not read (only {NAMES_READ} are read): README, list.csv" in list(report(found))
+    built = adopting.build()
+    assert (built.counts["articles"], built.codes, built.results) == (1, {"gold-undecided": 1}, (2, 0, 0))
+    assert [(row["task_id"], row["annotator"], row["quote"]) for row in built.rows("votes")] == [
+        ("7", "a3", "Ann"),
+        ("7", "a4", "Bob"),
+    ]
+
+
+def test_an_annotation_that_a_storage_target_wrote_twice(adopting):
+    for name in ("one/21", "two/21"):
+        adopting.write(f"out/{name}", stored(21, 3, [span(*ANN)]))
+    adopt([adopting.folder / "out"], adopting.place)
+    built = adopting.build()
+    assert (built.codes, built.results) == ({"duplicate-task": 1, "duplicate-annotation": 2}, (1, 0, 1))
+
+
+@pytest.mark.parametrize("later", [{"data": {"text": "Other."}}, {"id": 8}])
+def test_annotations_of_different_tasks_are_not_put_together(adopting, later):
+    first, second = stored(21, 3, [span(*ANN)]), stored(22, 4, [])
+    second["task"] |= later
+    adopt([adopting.write("a.json", [first, second])], adopting.place)
+    assert adopting.build().codes.keys() <= {"duplicate-task", "gold-undecided", "article-conflict"}
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ({"images": [], "categories": [], "annotations": [{"id": 1, "bbox": [0, 0, 1, 1]}]}, "COCO"),
+        ({"classes": ["PER"], "annotations": [["Ann", {"entities": []}]]}, "NER Annotator"),
+        ([[1, 2], [3]], "found lists"),
+        ([{"id": 1, "annotations": [{"id": 2}]}], "found objects with annotations, id"),
+    ],
+)
+def test_what_holds_no_task_is_refused(adopting, content, name):
+    with pytest.raises(ExportError, match=name) as raised:
+        adopt([adopting.write("a.json", content)], adopting.place)
+    assert raised.value.code == "unknown-shape"
+    assert not adopting.place.exists()
+
+
+def test_entries_that_say_nothing_are_told(adopting):
+    found = adopting.adopt(task(TEXT, [span(*ANN)], {"id": 12, "completed_by": 1}), {"id": 3}, "note")
+    lines = list(report(found))
+    assert "  1 task; 1 annotation with 1 item, 0 cancelled" in lines
+    assert "  entries that are not tasks: 2" in lines
+    assert "  annotations without a readable `result`: 1" in lines
+    assert adopting.build().codes == {"bad-annotation": 1, "not-a-task": 2}
+
+
+def test_compressed_exports_are_unpacked(adopting):
+    content = json.dumps([task(TEXT, [span(*ANN)])]).encode()
+    (adopting.folder / "in").mkdir()
+    with zipfile.ZipFile(adopting.folder / "in" / "b.zip", "w") as archive:
+        archive.writestr("result.json", content.replace(b'"id": 1,', b'"id": 2,'))
+    (adopting.folder / "in" / "a.jsonl.gz").write_bytes(gzip.compress(content[1:-1]))
+    adopt([adopting.folder / "in"], adopting.place)
+    copies = adopting.copies()
+    assert copies == {"a.jsonl": content[1:-1], "b.json": content.replace(b'"id": 1,', b'"id": 2,')}
+    assert adopting.build().counts["tasks"] == 2
+
+
+def test_an_archive_of_several_exports_is_refused(adopting):
+    with zipfile.ZipFile(adopting.folder / "all.zip", "w") as archive:
+        for name in ("one.json", "two.json"):
+            archive.writestr(name, "[]")
+    with pytest.raises(ExportError, match=r"all\.zip: is a ZIP archive with 2 exports .*one\.json, two\.json"):
+        adopt([adopting.folder / "all.zip"], adopting.place)
+    assert not adopting.place.exists()
+
+
+def test_a_folder_without_exports_says_what_is_there(adopting):
+    adopting.write("in/a.ann", "T1\tPER 0 3\tAnn\n")
+    with pytest.raises(UsageError, match=r"contains no export \(\.json, .*\); it contains a\.ann"):
+        adopt([adopting.folder / "in"], adopting.place)
+
+
 # ---------------------------------------------------------------- annotators
 
 
@@ -299,7 +393,7 @@ def test_names_and_addresses_are_replaced(adopting):
         ],
     )
     found = adopt([path], adopting.place)
-    assert any(line.strip().startswith("a.json: annotators' names") for line in report(found))
+    assert any(line.strip().startswith("a.json: the copy has numbers") for line in report(found))
     copy = adopting.copies()["a.json"]
     for word in (b"ann@", b"Lee", b"bob", b"carol", b"dora", b"eve"):
         assert word not in copy
@@ -329,6 +423,80 @@ def test_numbers_do_not_depend_on_the_order_of_files(adopting):
         return [copy[0]["annotations"][0]["completed_by"] for copy in copies]
 
     assert numbers("x", "y", "z") == numbers("z", "x", "y") == [1, 2, 3]
+
+
+def user(number: int, name: str, **rest: Any) -> dict[str, Any]:
+    return {"id": number, "email": f"{name}@example.org"} | rest
+
+
+def by(who: Any, **rest: Any) -> dict[str, Any]:
+    return {"id": 1, "completed_by": who, "result": []} | rest
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_different_addresses_under_one_number_are_different_people(adopting, order):
+    """Exports of two servers, on both of which somebody is number 7; they were taken as one annotator."""
+    files = {
+        "a.json": [task("a", by(user(7, "Zoe"))), task("b", by(7, updated_by=user(3, "max")), id=2)],
+        "b.jsonl": [task("c", by("7", updated_by={"id": 7}), id=3), task("d", by(" bob@example.org, 7"), id=4)],
+        "c.json": [task("e", by(7), id=5), task("f", by(8), id=6)],
+    }
+    paths = [
+        adopting.write(name, "\n".join(map(json.dumps, tasks)) if name.endswith("l") else tasks)
+        for name, tasks in files.items()
+    ]
+    found = adopt(paths[::order], adopting.place)
+    assert not any(b"example.org" in copy for copy in adopting.copies().values())
+    built = adopting.build()
+    votes = {row["article_id"]: [made["annotator"] for made in row["annotations"]] for row in built.rows("articles")}
+    # The lowest numbers that nobody has, in the order of the addresses; in c.json nothing says which 7 is meant.
+    assert votes == {"1": ["a2"], "2": ["a2"], "3": ["a1"], "4": ["a1"], "5": ["a7"], "6": ["a8"]}
+    assert "unknown-annotator" not in built.codes
+    assert {name: who.ids for name, who in open_corpus(adopting.place).context.annotators.items()} == {
+        "a1": [1], "a2": [2], "a7": [7], "a8": [8],
+    }  # fmt: skip
+    told = [line.strip() for line in report(found) if "different addresses" in line]
+    assert told == ["2 people with different addresses have the number 7: each gets a new number in the copies"]
+    editors = [
+        json.loads(line)["annotations"][0].get("updated_by") for line in adopting.copies()["b.jsonl"].splitlines()
+    ]
+    assert editors == [1, None]
+
+
+def test_different_addresses_under_one_number_in_one_file(adopting):
+    adopting.adopt(task(TEXT, by(user(7, "ann")), by(user(7, "bob"), id=2), by(user(7, "ANN"), id=3), by(7, id=4)))
+    (article,) = adopting.build().rows("articles")
+    assert [made["annotator"] for made in article["annotations"]] == ["a2", "a1", "a7"]  # of ann's, a copy is left out
+
+
+def test_one_address_under_two_numbers_is_one_person(adopting):
+    paths = [
+        adopting.write(f"{number}.json", [task(str(number), by(user(number, "ann")), by(number, id=2), id=number)])
+        for number in (12, 7)
+    ]
+    adopt(paths, adopting.place)
+    assert {name: who.ids for name, who in open_corpus(adopting.place).context.annotators.items()} == {"a7": [7]}
+    assert adopting.build().codes == {"duplicate-annotation": 2}
+
+
+def test_a_new_number_is_not_that_of_somebody_who_only_corrected(adopting):
+    paths = [
+        adopting.write("a.json", [task("a", by("ann@example.org"))]),
+        adopting.write("b.json", [task("b", by(5, updated_by=1), id=2)]),
+    ]
+    adopt(paths, adopting.place)
+    assert json.loads(adopting.copies()["a.json"])[0]["annotations"][0]["completed_by"] == 2
+
+
+def test_numbers_that_change_in_a_task_that_cannot_be_read_through(adopting):
+    """It names nobody, so that it would be copied as it stands; but its number is another one in the copy."""
+    deep = "[" * 600 + "]" * 600
+    odd = f'{{"id": 2, "data": {{"text": "b"}}, "annotations": [{{"completed_by": 7, "result": []}}], "deep": {deep}}}'
+    first = json.dumps(task("a", by(user(7, "ann"))))
+    other = adopting.write("b.json", [task("c", by(user(7, "bob")), id=3)])
+    with pytest.raises(ExportError, match="task 2: is nested too deeply"):
+        adopt([adopting.write("a.json", f"[{first}, {odd}]"), other], adopting.place)
+    assert not adopting.place.exists()
 
 
 def test_what_is_rewritten_loses_nothing_else(adopting):
@@ -445,7 +613,7 @@ def test_values_of_regions_that_are_gone_are_not_about_the_article(adopting):
     items = [span(*ANN, id="a"), value("sure", "choices", ["yes"], id="a"), gone, boxed, box]
     found = adopting.adopt(task(TEXT, items))
     assert found.proposal.codebook.document == {}
-    assert "  items of the kind rectanglelabels (boxes): 1" in list(report(found))
+    assert "  items of type rectanglelabels (boxes): 1" in list(report(found))
     built = adopting.build()
     assert (built.results, built.codes) == ((2, 0, 3), {"orphan-attribute": 2, "unsupported-control": 1})
 
@@ -460,7 +628,7 @@ def test_cancelled_annotations_drafts_and_predictions_propose_nothing(adopting):
 def test_items_without_a_control_are_told(adopting):
     found = adopting.adopt(task(TEXT, [{"value": {"text": "Ann", "labels": ["PER"]}}]))
     assert found.proposal.codebook.layers == {}
-    assert "  items that name no control (from_name): 1" in list(report(found))
+    assert "  items without a control (from_name): 1" in list(report(found))
     assert adopting.build().codes == {"unknown-control": 1}
 
 
@@ -487,12 +655,173 @@ def test_names_are_made_words_unique_and_free(adopting):
     assert adopting.build().results == (10, 0, 0)
 
 
-def test_a_control_called_like_a_text_is_left_out(adopting):
+def test_a_control_called_like_its_text_is_kept(adopting):
+    """In the labelling configuration made from the codebook it has a name of its own: there, names are unique."""
     items = [span(*ANN, from_name="text", id="a"), span(*BOB, id="b")]
     found = adopting.adopt(task(TEXT, items))
-    assert found.proposal.left_out == ["text, which is the name of a text too"]
-    assert list(found.proposal.codebook.layers) == ["spans"]
-    assert adopting.build().codes == {"unknown-control": 1}
+    assert found.proposal.left_out == []
+    assert {name: layer.former_controls for name, layer in found.proposal.codebook.layers.items()} == {
+        "spans": [],
+        "text_layer": ["text"],
+    }
+    assert (adopting.build().codes, adopting.build().results) == ({}, (2, 0, 0))
+    names = [part.get("name") for part in fromstring(config_of(adopting)).iter() if part.get("name")]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("per_region", [True, False])
+def test_choices_called_like_their_text_are_kept(adopting, told, per_region):
+    region = 'perRegion="true"' if per_region else ""
+    config = f"""<View><Text name="text" value="$text"/><Labels name="spans" toName="text"><Label value="PER"/></Labels>
+      <Choices name="text" toName="text" {region}><Choice value="good"/></Choices></View>"""
+    items = [span(*ANN, id="a"), value("text", "choices", ["good"], id="a" if per_region else "x")]
+    adopting.adopt(task(TEXT, items), config=config if told else None)
+    built = adopting.build()
+    assert (built.codes, built.results) == ({}, (2, 0, 0))
+    names = [part.get("name") for part in fromstring(config_of(adopting)).iter() if part.get("name")]
+    assert len(names) == len(set(names))
+
+
+def config_of(adopting: Adopting) -> str:
+    return (adopting.place / "annotations/label_config.xml").read_text(encoding="utf-8")
+
+
+NESTED = """<View><Text name="text" value="$text"/>
+  <Choices name="topic" toName="text" allowNested="true" choice="multiple">
+    <Choice value="A"><Choice value="Aa" alias="a2"/><Choice value="Ab"/></Choice><Choice value="B"/>
+  </Choices></View>"""
+
+
+@pytest.mark.parametrize(
+    ("told", "chosen", "stored"),
+    [
+        (True, [["A", "a2"]], [["A", "Aa"]]),
+        (True, [["A", "Ab"], ["B"]], [["A", "Ab"], ["B"]]),
+        (True, ["B", ["A"]], [["B"], ["A"]]),
+        (False, [["A", "Aa"]], [["A", "Aa"]]),
+        (False, ["B", ["A", "Aa"]], [["B"], ["A", "Aa"]]),
+    ],
+)
+def test_nested_choices_are_read_like_a_taxonomy(adopting, told, chosen, stored):
+    found = adopting.codebook(task(TEXT, [value("topic", "choices", chosen)]), config=NESTED if told else None)
+    assert found.document["topic"].kind == "taxonomy"
+    if told:
+        assert list(found.document["topic"].values) == ["A", "A > Aa", "A > Ab", "B"]
+    built = adopting.build()
+    assert (built.codes, built.results) == ({}, (1, 0, 0))
+    assert built.rows("articles")[0]["topic"] == stored
+
+
+def test_nested_choices_that_only_the_data_show(adopting):
+    config = NESTED.replace('allowNested="true" ', "")
+    adopting.adopt(task(TEXT, [value("topic", "choices", [["A", "a2"]])]), config=config)
+    built = adopting.build()
+    assert (built.codes, built.results) == ({}, (1, 0, 0))
+    assert built.rows("articles")[0]["topic"] == [["A", "Aa"]]
+
+
+def test_nested_choices_with_flat_values_stay_choices(adopting):
+    config = NESTED.replace('allowNested="true" ', "")
+    found = adopting.codebook(task(TEXT, [value("topic", "choices", ["a2", "B"])]), config=config)
+    assert (found.document["topic"].kind, list(found.document["topic"].values)) == ("choice", ["A", "Aa", "Ab", "B"])
+    assert adopting.build().results == (1, 0, 0)
+
+
+def test_nested_choices_of_a_region_and_of_an_unknown_branch(adopting):
+    items = [span(*ANN, id="a"), value("topic", "choices", [["A", "Ab"]], id="a")]
+    items += [span(*BOB, id="b"), value("topic", "choices", [["A", "No"]], id="b")]
+    config = NESTED.replace('allowNested="true"', 'allowNested="true" perRegion="true"').replace(
+        "<Choices", '<Labels name="spans" toName="text"><Label value="PER"/></Labels><Choices', 1
+    )
+    adopting.adopt(task(TEXT, items), config=config)
+    built = adopting.build()
+    assert (built.codes, built.results) == ({"unknown-value": 1}, (3, 0, 1))
+    assert [row["topic"] for row in built.rows("spans")] == [[["A", "Ab"]], []]
+
+
+CONDITIONS = """<View><Text name="text" value="$text"/><Labels name="spans" toName="text"><Label value="PER"/></Labels>
+  <Choices name="sure" toName="text" perRegion="true"><Choice value="yes"/><Choice value="not" alias="no"/></Choices>
+  <TextArea name="why" toName="text" perRegion="true" required="true"
+    visibleWhen="choice-selected" whenTagName="sure" whenChoiceValue="no"/>
+  <TextArea name="more" toName="text" perRegion="true" visibleWhen="choice-selected" whenTagName="sure"/>
+  <Choices name="mood" toName="text"><Choice value="good"/><Choice value="bad"/></Choices>
+  <View visibleWhen="choice-unselected" whenTagName="mood" whenChoiceValue="good,bad">
+    <Rating name="stars" toName="text" required="true"/></View>
+</View>"""
+
+
+def test_conditions_of_other_kinds_are_carried_or_told(adopting):
+    items = [span(*ANN, id="a"), value("sure", "choices", ["no"], id="a"), note("why", "x", id="a")]
+    items += [span(*BOB, id="b"), value("sure", "choices", ["no"], id="b")]
+    found = adopting.adopt(task(TEXT, items), config=CONDITIONS)
+    read = open_corpus(adopting.place).context.codebook
+    when = {key: each.required_when for key, each in read.layers["spans"].attributes.items()}
+    assert when == {"sure": None, "why": RequiredWhen("sure", ["not"]), "more": None}
+    told = [line.strip() for line in report(found)]
+    at = next(
+        number for number, line in enumerate(told) if line.startswith("conditions that the codebook cannot express")
+    )
+    assert told[at + 1 : -1] == [
+        "more is shown only where sure has anything",
+        "stars is shown only where mood does not have 'good' or 'bad'",
+    ]
+    text = (adopting.place / "annotations/codebook.toml").read_text(encoding="utf-8")
+    assert "# - more is shown only where sure has anything" in text
+    built = adopting.build()
+    assert (built.codes, built.results) == ({"missing-attribute": 1}, (5, 0, 0))
+
+
+@pytest.mark.parametrize("key", ["lang", "text", "zz"])
+def test_a_code_of_two_letters_is_no_text(adopting, key):
+    """The text is elsewhere; the longest string in the data would be `en`."""
+    marks = [{**span(0, 12, None), "to_name": key if key != "zz" else "txt"}]
+    data = {"body": "https://example.org/a.txt", "lang": "en", "id": "0f8fad5b-d9cb-469f-a165-70867728950e"}
+    found = adopting.adopt(task(None, marks, data=data))
+    assert "lang" not in [text.field for text in found.proposal.codebook.texts.values()]
+
+
+@pytest.mark.parametrize(
+    "marks", [[span(*BOB)], [{**span(8, 11), "to_name": "doc"}], [value("mood", "choices", ["x"])]]
+)
+def test_the_longer_field_is_the_text_where_no_quote_tells(adopting, marks):
+    tasks = [
+        task(None, marks, id=number, data={"lang": "en", "uuid": "0f8fad5b-d9cb-469f-a165-70867728950e", "story": TEXT})
+        for number in (1, 2)
+    ]
+    found = adopting.adopt(*tasks)
+    assert [text.field for text in found.proposal.codebook.texts.values()] == ["story"]
+
+
+def test_quotes_come_before_the_configuration(adopting):
+    config = (
+        '<View><Text name="text" value="$lang"/><Labels name="spans" toName="text"><Label value="PER"/></Labels></View>'
+    )
+    found = adopting.adopt(task(None, [span(*BOB)], data={"story": TEXT, "lang": "en"}), config=config)
+    assert found.proposal.codebook.texts["text"].field == "story"
+    assert "the configuration shows $lang, which contains no quote of a region; in " in "\n".join(report(found))
+
+
+def test_regions_that_name_no_text(adopting):
+    bare = {key: part for key, part in span(*BOB).items() if key != "to_name"}
+    found = adopting.adopt(task(None, [bare], data={"story": TEXT, "lang": "en"}))
+    assert found.proposal.codebook.texts["text"].field == "story"
+    assert adopting.build().spans() == [BOB]
+
+
+def test_addresses_in_task_data_are_told_in_part(adopting):
+    data = {"text": f"{TEXT} ann.lee@example.org", "by": ["x", {"mail": "bob@example.org"}], "at": "@ 9 o'clock"}
+    found = adopting.adopt(task(None, [span(*ANN)], data=data, meta={"from": "carol@example.org"}))
+    lines = [line for line in report(found) if "e-mail" in line]
+    assert [line.split(":")[0].strip() for line in lines] == [
+        "e-mail addresses in by of 1 task, such as b...@example.org",
+        "e-mail addresses in meta of 1 task, such as c...@example.org",
+        "e-mail addresses in text of 1 task, such as a...@example.org",
+    ]
+    built = adopting.build()
+    assert (built.codes, built.results) == ({"e-mail-address": 3}, (1, 0, 0))
+    told = json.dumps([problem["message"] for problem in built.problems])
+    assert not any(name in told for name in ("ann.lee", "bob@", "carol"))
 
 
 def test_a_control_that_is_a_note_more_often_than_a_choice_has_no_values(adopting):
@@ -530,9 +859,9 @@ def test_the_text_is_where_the_quotes_are(adopting):
     data = {"title": "Ann and Bob", "text": "Something else, and much longer than the rest.", "body": TEXT}
     found = adopting.adopt(task(None, [span(*BOB)], data=data))
     assert found.proposal.codebook.texts["text"].field == "body"
-    assert "1 of 1 quotes" in found.proposal.why["texts.text"]
+    assert "1 of 1 regions have their quote" in found.proposal.why["texts.text"]
     codebook = (adopting.place / "annotations/codebook.toml").read_text(encoding="utf-8")
-    assert "# 1 of 1 quotes of regions are what body holds at their offsets" in codebook
+    assert "# in body, 1 of 1 regions have their quote at their offsets" in codebook
     assert adopting.build().spans() == [BOB]
 
 
@@ -704,13 +1033,13 @@ def test_the_configuration_is_read(adopting):
 
 def test_what_cannot_be_converted_is_named(adopting):
     lines = list(report(adopting.adopt(configured(), config=CONFIG)))
-    at = lines.index("cannot be converted (a build keeps every such item in problems.jsonl):")
+    at = lines.index("cannot be converted (a build lists every such item in problems.jsonl):")
     assert [line.strip() for line in lines[at + 1 : -1]] == [
         "DateTime when",
         "RectangleLabels boxes",
         "Labels speech",
         "Repeater $pages",
-        "items of the kind datetime (when): 1",
+        "items of type datetime (when): 1",
     ]
     assert "# - DateTime when" in (adopting.place / "annotations/codebook.toml").read_text(encoding="utf-8")
 
@@ -747,7 +1076,7 @@ def test_the_field_of_the_configuration_may_be_missing(adopting):
     )
     found = adopting.adopt(task(None, [span(*BOB)], data={"story": TEXT, "title": "Bob"}), config=config)
     assert found.proposal.codebook.texts["text"].field == "story"
-    assert found.proposal.why["texts.text"].startswith("the configuration shows $text, which no task has; 1 of 1")
+    assert found.proposal.why["texts.text"].startswith("the configuration shows $text, which is in no task; in ")
 
 
 def test_a_configuration_without_labels_or_choices_leaves_them_out(adopting):

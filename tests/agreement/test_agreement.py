@@ -24,20 +24,14 @@ from nervaluate import Evaluator
 
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
-from helpers import CODEBOOK, build_case, span, task, write_corpus
-from newsparallax.core import samples
-from newsparallax.core.disputes import AROUND
-from newsparallax.core.given import _count_numbers
-from newsparallax.core.matching import ONE, assign, dice, match_spans, ranges
-from newsparallax.core.render.agreement import BRACKETS, NOBODY, agreement_block
-from newsparallax.core.samples import Agreement, Found, Group, Sample, seed_of
-from newsparallax.core.spans import Link, Span
-from newsparallax.core.tally import Tally
-from newsparallax.edges.agreement import SHOWN, measure
-from newsparallax.edges.engine import convert_corpus
-from newsparallax.edges.figures import figures
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.measures import (
+from helpers import CODEBOOK, CORPORA, ROOT, build_case, span, task, write_corpus
+from newsparallax.agreement import counts as samples
+from newsparallax.agreement.compare import _count_numbers
+from newsparallax.agreement.counts import Agreement, ArticleCounts, Group, Sample, seed_of
+from newsparallax.agreement.disputes import AROUND
+from newsparallax.agreement.markdown import BRACKETS, NO_PAIRS, agreement_block
+from newsparallax.agreement.matching import ONE, assign, dice, match_spans, ranges
+from newsparallax.agreement.measures import (
     RESAMPLES,
     Resampled,
     Table,
@@ -50,10 +44,14 @@ from newsparallax.edges.measures import (
     masi,
     stat,
 )
+from newsparallax.agreement.report import figures
+from newsparallax.building.agreement import SHOWN, measure
+from newsparallax.building.workers import convert_corpus
+from newsparallax.convert.model import Span, SpanRelation
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset.manifest import BuildCounts
 
-ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts/agreement.py"
-CORPORA = Path(__file__).parent / "corpora"
 PEOPLE = {
     "ann": {"kind": "human", "ids": [1]},
     "ben": {"kind": "human", "ids": [2]},
@@ -126,9 +124,12 @@ def test_at_one_place_the_marks_that_are_most_alike_belong_together():
     """As when the same words show what two holders think."""
     north, south, paper = mark(30, 35), mark(40, 45), mark(50, 55)
     first, second = mark(0, 5, holder="entity"), mark(0, 5, holder="author")
-    first.links, second.links = [Link("target", "right", north, 0)], [Link("target", "right", south, 1)]
+    first.links, second.links = [SpanRelation("target", "right", north, 0)], [SpanRelation("target", "right", south, 1)]
     other, another = mark(0, 5, holder="author"), mark(0, 5, holder="entity")
-    other.links, another.links = [Link("target", "right", south, 0)], [Link("target", "right", paper, 1)]
+    other.links, another.links = (
+        [SpanRelation("target", "right", south, 0)],
+        [SpanRelation("target", "right", paper, 1)],
+    )
     sides = match_spans(by_place([first, second]), by_place([other, another]))
     assert {(id(x), id(y)) for x, y in sides} == {(id(first), id(another)), (id(second), id(other))}
 
@@ -279,7 +280,7 @@ def library(data: list[list[Any]], level: Any) -> float:
 
 def numbers_alpha(data: list[list[Any]]) -> float | None:
     """Interval alpha from counts, as of one article."""
-    found = Found()
+    found = ArticleCounts()
     for unit in zip(*data, strict=True):
         given_values = [Fraction(value) for value in unit if value is not None]
         if len(given_values) > 1:
@@ -632,12 +633,18 @@ def test_nobody_is_compared_with_their_own_star(tmp_path):
     assert [group["annotators"] for group in found["against_gold"]] == [["ben", "ann"]]
 
 
-def test_who_is_not_in_the_registry_is_somebody_else_each_time(tmp_path):
+def test_who_is_not_in_the_registry_is_one_person_by_number_and_without_a_number_somebody_else_each_time(tmp_path):
     found = measured(
-        tmp_path, by(77, region("Ann"), number=1), by(77, region("Bob"), number=2), by(1, region("Ann"), number=3)
+        tmp_path,
+        by(77, region("Bob"), number=1),
+        by(77, region("Ann"), number=2),
+        by(1, region("Ann"), number=3),
+        by(None, region("Ann"), number=4),
+        by(None, region("Bob"), number=5),
     )
     pairs = {tuple(pair["annotators"]): values(pair["layers"]["spans"], "exact")[0] for pair in found["pairs"]}
-    assert pairs == {("ann", "user-77"): 0.5, ("user-77", "user-77"): 0.0}
+    halves = {("ann", "unknown"): 0.5, ("unknown", "user-77"): 0.5}
+    assert pairs == halves | {("ann", "user-77"): 1.0, ("unknown", "unknown"): 0.0}
     assert found["annotators"]["user-77"] == {"kind": "unknown", "role": None, "given": None}
     assert {pair["between"] for pair in found["pairs"]} == {
         "a human and an annotator of unknown kind",
@@ -659,7 +666,7 @@ def test_humans_and_models_are_never_pooled(tmp_path):
     assert overall["a human and a model"]["labels"]["alpha"] == {
         "value": None,
         "interval": None,
-        "reason": "annotators of different kinds are not pooled",
+        "reason": "annotators of different kinds are not compared together",
     }
     assert found["annotators"]["cy"]["given"] == "the guidelines"
     assert [pair["kinds"] for pair in found["pairs"] if "cy" in pair["annotators"]] == [
@@ -712,7 +719,7 @@ def test_nothing_marked_is_no_agreement(tmp_path):
     layers = only_pair(measured(tmp_path / "again", by(1, region("Ann")), by(2)))["layers"]
     assert values(layers["spans"], "exact", "overlap") == (0.0, 0.0)
     assert layers["spans"]["labels"]["alpha"] == {"value": None, "interval": None, "reason": "nothing to compare"}
-    assert layers["moves"]["exact"] == {"value": None, "interval": None, "reason": "neither marked anything"}
+    assert layers["moves"]["exact"] == {"value": None, "interval": None, "reason": "no annotator marked anything"}
     assert layers["moves"]["tuples"]["f1"]["value"] is None
 
 
@@ -832,9 +839,9 @@ def test_an_interval_is_about_as_wide_as_theory_says():
 def make_article(number: int) -> Agreement:
     """What a single article holds, of several pairs."""
     made, chance = Agreement(), random.Random(number)
-    found: dict[Group, Found] = {}
+    found: dict[Group, ArticleCounts] = {}
     for pair in chance.sample(["ab", "ac", "bc"], chance.randint(1, 3)):
-        mine = found[Group("pair", tuple(pair), ("human", "human"))] = Found()
+        mine = found[Group("pair", tuple(pair), ("human", "human"))] = ArticleCounts()
         for block in range(chance.randint(1, 3)):
             mine.keys["text", block] = [("l", "exact", "", (chance.choice("AB"),), ("A",))] * chance.randint(0, 2)
             mine.sums.append((("text", block), ("l", "number", "x", "sum", ""), Fraction(chance.randint(-2, 2), 3)))
@@ -844,7 +851,7 @@ def make_article(number: int) -> Agreement:
 
 @pytest.mark.parametrize("count", [12, 70, 700])
 def test_counts_are_the_same_for_any_order_and_grouping(count, monkeypatch):
-    monkeypatch.setattr(samples, "MOST_UNITS", 128)
+    monkeypatch.setattr(samples, "MAX_UNITS", 128)
     articles = [make_article(number) for number in range(count)]
     whole = Agreement()
     for article in articles:
@@ -876,7 +883,7 @@ def test_what_is_added_is_left_as_it_is():
 
 
 def test_of_very_many_pairs_the_same_ones_are_kept(monkeypatch):
-    monkeypatch.setattr(samples, "MOST_PAIRS", 5)
+    monkeypatch.setattr(samples, "MAX_PAIRS", 5)
     singles = [
         Agreement({Group("pair", ("a", f"b{n}"), ("human", "human")): counts_of({f"{n}-{k}": 1})})
         for n in range(20)
@@ -912,7 +919,7 @@ def test_workers_and_parts_give_the_same_figures(tmp_path):
     folder = open_corpus(corpus)
     totals = []
     for workers in (1, 2):
-        tally = Tally()
+        tally = BuildCounts()
         for part in convert_corpus(folder, workers):
             tally.add(part.tally)
         totals.append(tally.agreement)
@@ -998,10 +1005,10 @@ def test_a_corpus_of_somebody_else():
 def test_a_corpus_without_two_annotators(tmp_path):
     done = run("--corpus", write_corpus(tmp_path, FULL | {"exports": {"a.json": [task(TEXT, by(1, region("Ann")))]}}))
     assert (done.returncode, done.stderr) == (0, "")
-    assert " ".join(done.stdout.split()).endswith(NOBODY)
+    assert " ".join(done.stdout.split()).endswith(NO_PAIRS)
     done = run("--corpus", CORPORA / "zeitung")
     assert done.returncode == 0
-    assert "No article has marks of two annotators apart from the adjudicator." in done.stdout
+    assert "No article has annotations by two annotators other than the adjudicator." in done.stdout
     assert json.loads(run("--corpus", CORPORA / "zeitung", "--json").stdout)["pairs"] == []
 
 
@@ -1014,9 +1021,9 @@ def test_the_table_fits_80_columns_and_names_who_is_a_model(own):
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "m1 and m2: between models, not between humans" in done.stdout
     given_words = " ".join(done.stdout.split())
-    assert "given: guidelines.md and the text alone" in given_words
-    assert "Against gold: m1 and m3: between models, not between humans. m3 decided." in done.stdout
-    assert "Disputed places: 5" in done.stdout
+    assert "saw: guidelines.md and the text alone" in given_words
+    assert "Compared with gold: m1 and m3: between models, not between humans. m3 decided the gold." in given_words
+    assert "Disputes: 5" in done.stdout
     for dispute in own["disputes"]:
         for found_mark in filter(None, dispute["marks"]):
             assert f"{found_mark['start']}..{found_mark['end']}  {found_mark['quote']}" in done.stdout
@@ -1027,7 +1034,7 @@ def test_many_disputes_are_cut_in_the_table_and_all_in_json(tmp_path):
         task(f"{TEXT} {n}", by(1, region("Ann"), number=n + 1), by(2, number=n + 100), id=n) for n in range(SHOWN + 3)
     ]
     corpus = write_corpus(tmp_path, FULL | {"exports": {"a.json": tasks}})
-    assert "... and 3 more; --json has all of them" in run("--corpus", corpus).stdout
+    assert "... and 3 more; --json shows all" in run("--corpus", corpus).stdout
     assert len(json.loads(run("--corpus", corpus, "--json").stdout)["disputes"]) == SHOWN + 3
 
 
@@ -1038,7 +1045,7 @@ def test_problems_do_not_stop_it_but_are_told(tmp_path):
     for options in ([], ["--json"]):
         done = run("--corpus", corpus, *options)
         assert done.returncode == 0
-        assert done.stderr == "left out: 1 result item with problems; scripts/check.py lists them\n"
+        assert done.stderr == "not compared: 1 quarantined result item; `newsparallax check` lists them\n"
 
 
 def test_what_cannot_go_on_ends_with_2(tmp_path):
@@ -1088,11 +1095,11 @@ def test_a_build_says_so_in_its_readme(tmp_path):
         tmp_path / "two", FULL | {"exports": {"a.json": [task(TEXT, by(1, region("Ann")), by(2, region("Ann")))]}}
     )
     text = block((pair.place / "README.md").read_text("utf-8"))
-    assert "**ann and ben: between humans.** 1 article; resampled are 1 blocks." in text
+    assert "**ann and ben: between humans.** 1 article; the intervals resample 1 blocks." in text
     assert "| spans | 1 / 1 | 1.000 | 1.000 | 1.000 |" in text
     assert BRACKETS.format(0.95) in text
     alone = build_case(tmp_path / "one", {"exports": {"a.json": [task("Ann met Bob.", [span(0, 3, "Ann")])]}})
-    assert block((alone.place / "README.md").read_text("utf-8")).strip() == NOBODY
+    assert block((alone.place / "README.md").read_text("utf-8")).strip() == NO_PAIRS
 
 
 def test_of_many_pairs_the_card_has_the_sums(tmp_path):
@@ -1102,5 +1109,5 @@ def test_of_many_pairs_the_card_has_the_sums(tmp_path):
     text = block((built.place / "README.md").read_text("utf-8"))
     assert "**All pairs between humans.**" in text
     assert "| spans | 20 | 1.000 | 1.000 | 1.000 |" in text
-    assert "The 10 pairs one by one: `scripts/agreement.py`." in text
+    assert "`newsparallax agreement` shows each of the 10 pairs." in text
     assert "p1 and p2" not in text

@@ -7,23 +7,26 @@ its message (`says`); or, for a file that cannot be read, the code of the error.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from helpers import CASES, Dataset, build_case, write_corpus
-from newsparallax.core.errors import ExportError
-from newsparallax.core.problems import CODES
-from newsparallax.edges.build import build, problems_of
-from newsparallax.edges.folder import open_corpus
+from helpers import CASES, ROOT, Dataset, build_case, write_corpus
+from newsparallax import problems
+from newsparallax.building.run import build, problems_of
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.errors import ExportError
+from newsparallax.problems import CODES
+from newsparallax.release.diff.rules import RULES
 
-ROOT = Path(__file__).parents[1]
 ALL = {path.stem: json.loads(path.read_bytes()) for path in sorted(CASES.glob("*.json"))}
 FILE_CASES = [code for code, case in ALL.items() if "error" in case["expect"]]
 CORPUS_CASES = [code for code in ALL if code not in FILE_CASES]
@@ -39,6 +42,68 @@ def test_every_code_is_used() -> None:
     sources = [path for path in (ROOT / "src").rglob("*.py") if path.name != "problems.py"]
     quoted = {word for path in sources for word in re.findall(r'"([a-z0-9-]+)"', path.read_text(encoding="utf-8"))}
     assert [code for code in CODES if code not in quoted] == []
+
+
+def literals(node: ast.expr | None) -> list[str]:
+    """The strings that an expression may be, as far as they stand in it."""
+    if isinstance(node, ast.IfExp):
+        return literals(node.body) + literals(node.orelse)
+    if isinstance(node, ast.Starred):
+        return literals(node.value)
+    if isinstance(node, ast.BoolOp):
+        return [text for value in node.values for text in literals(value)]
+    if isinstance(node, ast.Tuple) and len(node.elts) > 1:
+        return literals(node.elts[0])
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+def codes_in(tree: ast.Module, takes_code: dict[str, int]) -> set[str]:
+    """The strings that a module gives as the code of a problem: to what takes one, or first in a tuple."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            place = takes_code.get(name)
+            named = next((keyword.value for keyword in node.keywords if keyword.arg == "code"), None)
+            if place is not None:
+                starred = any(isinstance(arg, ast.Starred) for arg in node.args)
+                found |= {*literals(node.args[0 if starred else place] if len(node.args) > place else named)}
+        elif isinstance(node, ast.Tuple):
+            found |= {text for text in literals(node) if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", text)}
+        elif isinstance(node, ast.Assign) and "code" in {getattr(target, "id", "") for target in node.targets}:
+            found |= {*literals(node.value)}
+    return found
+
+
+def takers(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """The functions and records of a module that take a `code`, with its place among the arguments."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name != "__init__":
+            names = [arg.arg for arg in node.args.args if arg.arg != "self"]
+        elif isinstance(node, ast.ClassDef):
+            inits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+            fields = [part.target.id for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]  # fmt: skip  # noqa: E501
+            names = [arg.arg for arg in inits[0].args.args[1:]] if inits else fields
+        else:
+            continue
+        if "code" in names:
+            yield node.name, names.index("code")
+
+
+def test_every_code_that_is_given_is_defined() -> None:
+    paths = [path for path in (ROOT / "src").rglob("*.py") if path.parent.name != "release"]  # it has codes of its own
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    takes_code = dict(taker for tree in trees.values() for taker in takers(tree))
+    assert {"problem", "ExportError", "AnnotationCheck", "CorpusCheck", "quarantine"} <= takes_code.keys()
+    wrong = {str(path): codes_in(tree, takes_code) - CODES.keys() - RULES.keys() for path, tree in trees.items()}
+    assert {path: codes for path, codes in wrong.items() if codes} == {}
+
+
+def test_a_code_that_is_not_defined_is_found_and_named() -> None:
+    source = 'def check(where):\n    yield where.problem("no-such-code", "words")\n    return "nor-this", "words"\n'
+    assert codes_in(ast.parse(source), {"problem": 0}) == {"no-such-code", "nor-this"}
+    with pytest.raises(ValueError, match=r"gives the code 'no-such-code', which CODES in problems\.py"):
+        problems.problem("no-such-code", "words")
 
 
 @pytest.mark.parametrize("code", CORPUS_CASES)

@@ -12,16 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from generate_corpus import make_tasks, write_corpus, write_export
-from newsparallax.core import exports
-from newsparallax.core.errors import NewsParallaxError
-from newsparallax.edges import parquet
-from newsparallax.edges.build import build
-from newsparallax.edges.digest import digest_of
-from newsparallax.edges.folder import open_corpus
+from generate_corpus import write_corpus, write_export
+from helpers import ROOT, without_files
+from newsparallax.building.run import build
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset import parquet
+from newsparallax.dataset.digest import digest_of
+from newsparallax.errors import NewsParallaxError
+from newsparallax.exports import files as exports
 
-ROOT = Path(__file__).parents[1]
 ARTICLES = 300
+SEED = 11  # of `tasks`
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -37,17 +38,7 @@ def data_files(folder: Path) -> dict[str, str]:
 def problems(folder: Path) -> list[str]:
     """The problems without the names of the files that they were found in, sorted."""
     lines = (folder / "problems.jsonl").read_text(encoding="utf-8").splitlines()
-    return sorted(json.dumps({**json.loads(line), "file": None}, sort_keys=True) for line in lines)
-
-
-@pytest.fixture(scope="module")
-def tasks():
-    return list(make_tasks(ARTICLES, seed=11))
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory, tasks):
-    return write_corpus(tmp_path_factory.mktemp("corpus"), tasks)
+    return sorted(json.dumps(without_files(json.loads(line)), sort_keys=True) for line in lines)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +134,7 @@ def test_the_digest_can_be_had_from_the_files_alone(built, tmp_path):
 
 def test_the_digest_of_this_corpus_can_be_had_from_the_files_alone(tmp_path):
     made = build(open_corpus(None), tmp_path / "dataset")
-    assert digest_of(made.place) == made.manifest["content_digest"]
+    assert digest_of(made.place) == made.manifest.content_digest
 
 
 def test_the_digest_tells_what_changed(tasks, built, tmp_path):
@@ -163,7 +154,7 @@ def test_the_digest_tells_what_changed(tasks, built, tmp_path):
 
 
 def test_what_has_no_digest_is_told_by_name(tmp_path):
-    with pytest.raises(NewsParallaxError, match="holds no Parquet files"):
+    with pytest.raises(NewsParallaxError, match="contains no Parquet files"):
         digest_of(tmp_path)
     (tmp_path / "names").mkdir()
     (tmp_path / "names/train-00000.parquet").write_bytes(b"not a Parquet file")

@@ -8,19 +8,24 @@ import struct
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
+from msgspec import structs
+from test_determinism import ROOT, digests
 
 from helpers import Dataset, span, task, write_corpus
-from newsparallax.core.errors import CorpusError, UsageError
-from newsparallax.core.ids import split_of
-from newsparallax.edges import duplicates, minhash
-from newsparallax.edges.build import build
-from newsparallax.edges.duplicates import EventText, corpus_texts, near_duplicates
-from newsparallax.edges.folder import open_corpus
-from test_determinism import ROOT, digests
+from newsparallax.building import duplicates, minhash
+from newsparallax.building.agreement import measure
+from newsparallax.building.duplicates import EventText, corpus_texts, near_duplicates
+from newsparallax.building.run import build, generate, problems_of
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.registries import split_of
+from newsparallax.dataset.manifest import NearDuplicates, Splits
+from newsparallax.errors import CorpusError, UsageError
+from newsparallax.scale.run import scale
 
 SPLITS = {"train": 1, "validation": 1, "test": 1}
 STANDING = (
@@ -167,7 +172,7 @@ def test_a_build_divides_no_group(tmp_path):
         assert splits == {split_of(EXPECTED.get(event, event), SPLITS)}
     assert len({split_of(event, SPLITS) for event in EXPECTED}) == 3  # which they would be in otherwise
     manifest = Dataset(tmp_path / "1").manifest
-    assert manifest["splits"]["near_duplicates"] == {"at_least": 0.3, "groups": 2, "events": 9}
+    assert manifest.splits.near_duplicates == NearDuplicates(at_least=0.3, groups=2, events=9)
 
 
 def test_without_being_asked_nothing_is_grouped(tmp_path, monkeypatch):
@@ -175,7 +180,7 @@ def test_without_being_asked_nothing_is_grouped(tmp_path, monkeypatch):
     folder = open_corpus(write_case(tmp_path / "corpus"))
     place = build(folder, tmp_path / "built").place
     assert all(splits == {split_of(event, SPLITS)} for event, splits in built_splits(place).items())
-    assert Dataset(place).manifest["splits"] == {"policy": SPLITS, "by": "event_id"}
+    assert Dataset(place).manifest.splits == Splits(SPLITS)
 
 
 @pytest.mark.parametrize("which", ["seeds", "html", "conflict"])
@@ -201,8 +206,8 @@ def test_compared_is_the_text_that_is_converted(which, tmp_path):
 def test_what_is_missing_is_said(tmp_path, monkeypatch):
     """Without the extra: before anything is written, and with what to do."""
     folder = open_corpus(write_case(tmp_path / "corpus", near_duplicates=0.3))
-    monkeypatch.delitem(sys.modules, "newsparallax.edges.minhash", raising=False)
-    monkeypatch.delattr("newsparallax.edges.minhash", raising=False)
+    monkeypatch.delitem(sys.modules, "newsparallax.building.minhash", raising=False)
+    monkeypatch.delattr("newsparallax.building.minhash", raising=False)
     monkeypatch.setitem(sys.modules, "datatrove.data", None)
     with pytest.raises(UsageError, match=r"(?s)near_duplicates needs datatrove.*make \.venv/scale"):
         build(folder, tmp_path / "built")
@@ -222,3 +227,30 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         near_duplicates((EventText("a", "a", str(1 / n)) for n in (1, 0)), 0.3)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_groups_them_and_counts_the_same(tmp_path):
+    """A generated card is what build and check expect, and its counts are those of the build and of scale."""
+    names = ("counts", "splits", "agreement")
+    blocks = "\n\n".join(f"<!-- begin generated: {name} -->\n<!-- end generated: {name} -->" for name in names)
+    corpus = write_case(tmp_path / "corpus", near_duplicates=0.3)
+    (corpus / "dataset_card.md").write_text(f"---\npretty_name: Case\n---\n\n# Case\n\n{blocks}\n", encoding="utf-8")
+    folder = open_corpus(corpus)
+    generate(folder)
+    made = build(folder, tmp_path / "built").manifest
+    assert made.counts.problems == {"offsets-out-of-range": 1}  # of the span in the text of no characters
+    assert [found.code for found in problems_of(folder)] == ["offsets-out-of-range"]
+    assert generate(folder, write=False) == []
+    assert (
+        made.rows["articles"]
+        != Dataset(build(without_groups(folder), tmp_path / "other").place).manifest.rows["articles"]
+    )
+    with measure(folder) as measured:
+        assert measured.figures["left_out"]["results_quarantined"] == made.counts.results_quarantined
+    scaled = scale(folder, [f"{corpus}/annotations/exports/*.json"], str(tmp_path / "scaled")).manifest
+    assert (scaled.counts, scaled.rows, scaled.splits) == (made.counts, made.rows, made.splits)
+
+
+def without_groups(folder):
+    corpus = structs.replace(folder.context.corpus, near_duplicates=None)
+    return replace(folder, context=replace(folder.context, corpus=corpus))

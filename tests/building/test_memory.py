@@ -15,15 +15,15 @@ GROWTH_MB = 120  # buffers fill up; a build that kept its input would grow by 20
 MEASURE = """
 import json, re, resource, sys
 from pathlib import Path
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
+from newsparallax.building.run import build
+from newsparallax.corpus.folder import open_corpus
 made = build(open_corpus(Path(sys.argv[1])), Path(sys.argv[2]))
 status = Path("/proc/self/status")
 if status.exists():  # Linux, where ru_maxrss begins with the peak of the process that started this one
     peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())[1]) / 1024
 else:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-print(json.dumps([peak, made.manifest["counts"]["results_in"]]))
+print(json.dumps([peak, made.manifest.counts.results_in]))
 """
 
 

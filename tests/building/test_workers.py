@@ -7,34 +7,35 @@ import json
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pyarrow as pa
 import pytest
 
 from generate_corpus import make_tasks, write_corpus
-from newsparallax.core import exports, schema
-from newsparallax.core.errors import ExportError, NewsParallaxError
-from newsparallax.core.index import index_tasks
-from newsparallax.core.slices import Slices
-from newsparallax.edges import engine, parquet
-from newsparallax.edges.engine import convert_corpus
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.handover import hand_over, take_over
-from newsparallax.edges.parquet import ConfigWriter
+from helpers import ROOT
+from newsparallax.building import workers as engine
+from newsparallax.building.workers import convert_corpus, hand_over, take_over
+from newsparallax.convert.grouping import index_tasks
+from newsparallax.corpus import schema
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset import parquet
+from newsparallax.dataset.parquet import ConfigWriter
+from newsparallax.errors import ExportError, NewsParallaxError
+from newsparallax.exports import files
+from newsparallax.exports.files import Slices
 
 ARTICLES = 300  # three parts
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return write_corpus(tmp_path_factory.mktemp("corpus"), make_tasks(ARTICLES, seed=3))
+SEED = 3  # of `tasks`
 
 
 @pytest.mark.parametrize("large", [1000, 1 << 30])
 def test_tasks_are_sent_by_their_places_or_whole(large, corpus, monkeypatch):
-    monkeypatch.setattr(exports, "LARGE", large)
+    monkeypatch.setattr(files, "LARGE", large)
     folder = open_corpus(corpus)
     seen = []
     one, several = (list(convert_corpus(folder, workers, lambda *told: seen.append(told))) for workers in (1, 2))
@@ -54,9 +55,9 @@ def die(batch, path):
 
 def test_a_worker_that_dies_is_told_in_one_line(corpus, monkeypatch):
     monkeypatch.setattr(engine, "_convert", die)
-    with pytest.raises(NewsParallaxError, match="a worker process ended without an answer") as told:
+    with pytest.raises(NewsParallaxError, match="a worker process ended unexpectedly") as told:
         list(convert_corpus(open_corpus(corpus), 2))
-    assert told.value.hint == "if memory ran out, take fewer --workers"
+    assert told.value.hint == "if memory ran out, use fewer --workers"
     assert not multiprocessing.active_children()
 
 
@@ -70,7 +71,7 @@ def test_a_worker_that_is_killed_from_outside_is_told(after, tmp_path, corpus, m
             time.sleep(after)
             multiprocessing.active_children()[0].kill()
 
-    with pytest.raises(NewsParallaxError, match="a worker process ended without an answer"):
+    with pytest.raises(NewsParallaxError, match="a worker process ended unexpectedly"):
         list(convert_corpus(open_corpus(corpus), 2, kill, tmp_path))
     assert not multiprocessing.active_children()
     assert list(tmp_path.iterdir()) == []
@@ -118,15 +119,15 @@ def test_an_error_arrives_whole_from_another_process():
 
 
 def test_a_file_that_changes_before_a_worker_opens_it_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(exports, "LARGE", 1000)
+    monkeypatch.setattr(files, "LARGE", 1000)
     folder = open_corpus(write_corpus(tmp_path, make_tasks(4, seed=3)))
-    units = index_tasks(folder.context, folder.exports, folder.text_ids)
-    place = engine._batch(folder.exports, units)[0][1][0][1]
+    units = index_tasks(folder.context, folder.exports, folder.text_ids).units
+    place = engine._batch(folder.exports, units)[0][2][0][1]
     assert json.loads(engine._content(place))["data"]
     place.path.with_suffix(".new").write_bytes(place.path.read_bytes())
     place.path.with_suffix(".new").replace(place.path)
     engine._opened.cache_clear()
-    with pytest.raises(ExportError, match="was changed while it was read"):
+    with pytest.raises(ExportError, match="changed while it was read"):
         engine._content(place)
 
 
@@ -147,3 +148,35 @@ def test_small_tables_do_not_wait_apart(tmp_path):
     assert ["RLE_DICTIONARY" in column.encodings for column in columns] == [False, True]
     assert [column.is_stats_set for column in columns] == [True, False]
     assert all(column.has_offset_index for column in columns)
+
+
+def test_ctrl_c_prints_one_message_and_no_traceback_of_a_worker(tmp_path):
+    """At any moment, while workers start too; the signal goes to all processes, as from a terminal."""
+    corpus = write_corpus(tmp_path / "corpus", make_tasks(400, regions=20))
+    command = [sys.executable, str(ROOT / "scripts/build.py"), "--corpus", str(corpus), "--workers", "2"]
+    for seconds in (0, 0.02, 0.05, 0.1, 0.3, 0.6):
+        shutil.rmtree(corpus / "build", ignore_errors=True)
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip  # noqa: E501
+        while not (corpus / "build").exists():  # it has begun
+            time.sleep(0.01)
+        time.sleep(seconds)
+        os.killpg(running.pid, signal.SIGINT)
+        printed, _ = running.communicate(timeout=60)
+        assert (running.returncode, printed) == (130, "error: interrupted; the dataset folder is unchanged, or the new dataset is complete\n")  # fmt: skip  # noqa: E501
+
+
+def test_ctrl_c_prints_one_message_and_no_traceback_of_a_rank(tmp_path):
+    """The same of `scale`, while ranks start and while they run."""
+    corpus, out = write_corpus(tmp_path / "corpus", make_tasks(400, regions=20)), tmp_path / "out"
+    command = [sys.executable, ROOT / "scripts/scale.py", "--corpus", corpus, "--out", out, "--workers", "2"]
+    command += ["--input", f"{corpus}/annotations/exports/*.json", "--tasks", "4"]
+    for seconds in (0, 0.2, 0.5):
+        shutil.rmtree(tmp_path / ".out.work", ignore_errors=True)
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip  # noqa: E501
+        while not list(tmp_path.glob(".out.work/*")):  # it has begun
+            time.sleep(0.01)
+        time.sleep(seconds)
+        os.killpg(running.pid, signal.SIGINT)
+        printed, _ = running.communicate(timeout=60)
+        said = f"error: interrupted; completed tasks are kept next to {out}\n  run the same command again to continue\n"
+        assert (running.returncode, printed) == (130, said)

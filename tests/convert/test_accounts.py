@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from helpers import CODEBOOK, build_case, build_tasks, span, task
@@ -79,7 +81,7 @@ def test_a_conflicting_task_without_annotations_is_told(tmp_path):
     for each in tasks:
         each["data"]["key"] = "k"
     built = build_tasks(tmp_path, *tasks, corpus={"articles": {"from_tasks": True, "id_field": "key"}})
-    assert built.codes == {"article-conflict": 1, "duplicate-task": 1}
+    assert built.codes == {"article-conflict": 1}
     assert [row["text"] for row in built.rows("articles")] == [TEXT]
 
 
@@ -120,6 +122,49 @@ def test_a_bad_block_leaves_the_paragraphs(tmp_path):
     built = build_case(tmp_path, {"seeds": seed, "articles": articles})
     assert built.codes == {"bad-block": 1}
     assert built.rows("articles")[0]["blocks"] == [{"kind": "paragraph", "start": 0, "end": 20}]
+
+
+LAID = "Top line\n\nOSLO - Ann met Bob in Oslo. Then she left.\nIt rained.\n\n \n***\n\nThe end.  "
+
+
+@pytest.mark.parametrize(
+    ("laid", "expected"),
+    [
+        (
+            [("OSLO", "dateline")],
+            ["Top line", "OSLO", "- Ann met Bob in Oslo. Then she left.\nIt rained.", "***", "The end."],
+        ),
+        (
+            [("OSLO", "dateline"), ("Ann met Bob in Oslo.", "body")],  # the dash between them belongs to neither
+            ["Top line", "OSLO", "Ann met Bob in Oslo.", "Then she left.\nIt rained.", "***", "The end."],
+        ),
+        (
+            [("It rained.", "promo"), ("The end.", "body")],
+            ["Top line", "OSLO - Ann met Bob in Oslo. Then she left.", "It rained.", "***", "The end."],
+        ),
+        (
+            [("Ann met", "body"), ("in Oslo.", "body")],
+            ["Top line", "OSLO -", "Ann met", "Bob", "in Oslo.", "Then she left.\nIt rained.", "***", "The end."],
+        ),
+        ([(LAID, "body")], [LAID]),
+        ([], ["Top line", "OSLO - Ann met Bob in Oslo. Then she left.\nIt rained.", "***", "The end."]),
+    ],
+)
+def test_what_lies_outside_of_blocks_is_paragraphs(laid, expected, tmp_path):
+    places = [(LAID.index(words), LAID.index(words) + len(words), kind) for words, kind in laid]
+    blocks = [{"kind": kind, "start": start, "end": end} for start, end, kind in reversed(places)]
+    digest = hashlib.sha256(LAID.encode()).hexdigest()
+    articles = {"x": {"file": "x.txt", "sha256": digest, "blocks": blocks}}
+    data = {"article_id": "x", "text": LAID}
+    at = LAID.index("rained")
+    made = task(LAID, [span(at, at + 6, "rained")], data=data)
+    built = build_case(tmp_path, {"seeds": {"x.txt": LAID}, "articles": articles, "exports": {"a.json": [made]}})
+    found = built.rows("articles")[0]["blocks"]
+    assert [LAID[block["start"] : block["end"]] for block in found] == expected
+    kinds = {(start, end): kind for start, end, kind in places}
+    assert [block["kind"] for block in found] == [kinds.get((b["start"], b["end"]), "paragraph") for b in found]
+    assert [(row["start"], row["end"]) for row in built.rows("tokens")] == [(b["start"], b["end"]) for b in found]
+    assert built.counts["tokens"] == {"shown": 1, "spans": 1}
 
 
 def test_the_offsets_of_shown_html_are_kept_when_they_are_trimmed(tmp_path):

@@ -7,19 +7,19 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import tomlkit
 
-from newsparallax.core.checks import ANNOTATION_CHECKS, CORPUS_CHECKS
-from newsparallax.core.errors import CorpusError
-from newsparallax.core.problems import CODES
-from newsparallax.core.registry import Waiver
-from newsparallax.edges.build import build, problems_of
-from newsparallax.edges.folder import CorpusFolder, open_corpus
+from helpers import ROOT
+from newsparallax.building.run import build, problems_of
+from newsparallax.convert.checks import ANNOTATION_CHECKS
+from newsparallax.corpus.folder import CORPUS_CHECKS, CorpusFolder, open_corpus
+from newsparallax.corpus.registries import Waiver
+from newsparallax.errors import CorpusError
+from newsparallax.problems import CODES
 
 TEXT = "Ada met Bob at the Red Lion, and Eve did not."
 CODEBOOK: dict[str, Any] = {
@@ -52,12 +52,22 @@ CODEBOOK: dict[str, Any] = {
 ENTITIES = {"ada": {"type": "MAN", "qid": "Q7259"}, "bob": {"type": "MAN"}, "lion": {"type": "INN"}}
 
 
-def write(folder, result=(), *, entities=ENTITIES, waivers=()):
+# Document layers of the corpora in which a check about the whole article is tried.
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "missing-value": {
+        "tone": {"kind": "choice", "values": {"calm": {}, "loud": {}}, "many": True, "required": True},
+        "gist": {"kind": "text", "required": True},
+        "aside": {"kind": "text"},
+    }
+}
+
+
+def write(folder, result=(), *, entities=ENTITIES, waivers=(), document=()):
     annotations = folder / "annotations"
     (annotations / "exports").mkdir(parents=True)
     files = {
         "corpus": {"name": "checks", "version": "0.1.0", "articles": {"from_tasks": True, "id_field": "id"}},
-        "codebook": CODEBOOK,
+        "codebook": CODEBOOK | {"document": dict(document)},
         "entities": entities,
         "annotators": {"a": {"kind": "human", "ids": [1]}},
         "waivers": {"waivers": list(waivers)},
@@ -98,7 +108,28 @@ def met(**values):
     return [*ADA, *span("deeds", "MEET", "met", **values), TO_ADA]
 
 
+TONE = item("d1", "tone", "choices", {"choices": ["calm"]})
+GIST = item("d2", "gist", "textarea", {"text": ["They met."]})
+
 FINDS: dict[str, dict[str, tuple[list[Any], list[str]]]] = {
+    "missing-value": {
+        "of-an-empty-annotation": (
+            [],
+            ["the annotation has no value for tone", "the annotation has no value for gist"],
+        ),
+        "of-one-with-spans": ([*span("notes", "N", "Eve"), TONE], ["the annotation has no value for gist"]),
+        "a-choice-of-nothing": (
+            [item("d1", "tone", "choices", {"choices": []}), GIST],
+            ["the annotation has no value for tone"],
+        ),
+        **{
+            f"text-of-{ord(filler):04x}": (
+                [TONE, item("d2", "gist", "textarea", {"text": [filler]})],
+                ["the annotation has no value for gist"],
+            )
+            for filler in "\u3164\u115f\u1160\uffa0\u2800\u200b"
+        },
+    },
     "overlap": {
         "forbidden": (
             [*MET, *span("deeds", "MEET", "met Bob", how=["gladly"]), arrow("deeds-met Bob-1", "names-Ada-1", "by")],
@@ -140,46 +171,47 @@ FINDS: dict[str, dict[str, tuple[list[Any], list[str]]]] = {
         ),
     },
     "missing-attribute": {
-        "required": (met(), ["MEET 4..7 of layer deeds lacks how"]),
-        "required-but-empty": (met(how=[]), ["MEET 4..7 of layer deeds lacks how"]),
+        "required": (met(), ["MEET 4..7 of layer deeds has no value for how"]),
+        "required-but-empty": (met(how=[]), ["MEET 4..7 of layer deeds has no value for how"]),
         "required-for-its-label": (
             [*ADA, *span("deeds", "SHUN", "met"), TO_ADA],
-            ["SHUN 4..7 of layer deeds lacks why"],
+            ["SHUN 4..7 of layer deeds has no value for why"],
         ),
-        "required-by-another": (met(how=["badly"]), ["MEET 4..7 of layer deeds lacks cure"]),
+        "required-by-another": (met(how=["badly"]), ["MEET 4..7 of layer deeds has no value for cure"]),
         "required-by-one-of-several": (
             [*met(how=["gladly"], moods=["light", "dark"]), arrow("deeds-met-1", "names-Ada-1", "with")],
-            ["MEET 4..7 of layer deeds lacks lamp"],
+            ["MEET 4..7 of layer deeds has no value for lamp"],
         ),
     },
     "missing-relation": {
         "below-its-minimum": (
             list(span("deeds", "MEET", "met", how=["gladly"])),
-            ["MEET 4..7 of layer deeds has 0 arrows by, expected at least 1"],
+            ["MEET 4..7 of layer deeds has 0 relations by; expected at least 1"],
         ),
         "required-by-an-attribute": (
             met(how=["gladly"], moods=["light"]),
-            ["MEET 4..7 of layer deeds has 0 arrows with, expected at least 1"],
+            ["MEET 4..7 of layer deeds has 0 relations with; expected at least 1"],
         ),
     },
     "too-many-relations": {
         "above-its-maximum": (
             [*MET, *BOB, *EVE, *(arrow("deeds-met-1", f"names-{name}-1", "by") for name in ("Bob", "Eve"))],
-            ["MEET 4..7 of layer deeds has 3 arrows by, expected at most 2"],
+            ["MEET 4..7 of layer deeds has 3 relations by; expected at most 2"],
         ),
     },
     "reference-type": {
         "another-type": (
             list(span("names", "INN", "Ada", who=["ada"])),
-            ["ada is MAN, the span 0..3 is INN"],
+            ["the type of ada is MAN, but the label of span 0..3 is INN"],
         ),
         "one-of-several": (
             list(span("names", "MAN", "Ada", who=["ada", "lion"])),
-            ["lion is INN, the span 0..3 is MAN"],
+            ["the type of lion is INN, but the label of span 0..3 is MAN"],
         ),
     },
 }
 PASSES: dict[str, dict[str, list[Any]]] = {
+    "missing-value": {"all-given": [TONE, GIST], "the-last-of-many": [GIST, *span("notes", "N", "Eve"), TONE]},
     "overlap": {
         "side-by-side": [*MET, *span("deeds", "SHUN", " Bob", why="?"), arrow("deeds- Bob-1", "names-Ada-1", "by")],
         "nested": [
@@ -218,11 +250,11 @@ CORPUS_FINDS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "duplicate-qid": (
         {"a": {"type": "MAN", "qid": "Q1"}, "b": {"type": "INN", "qid": "Q1"}, "c": {"type": "INN", "qid": "Q2"}},
-        ["Q1 is the item of a, b"],
+        ["several entities have the item Q1: a, b"],
     ),
     "name-ambiguous": (
         {"a": {"type": "MAN", "names": {"Lion": "", "Leo": ""}}, "b": {"type": "MAN", "names": {"Lion": ""}}},
-        ["MAN 'Lion' is a name of a, b"],
+        ["several entities of type MAN have the name 'Lion': a, b"],
     ),
 }
 CORPUS_PASSES: dict[str, dict[str, Any]] = {
@@ -243,22 +275,24 @@ def messages(folder, code=None):
 @pytest.mark.parametrize(("code", "name"), each(FINDS))
 def test_a_check_of_an_annotation_finds(code, name, tmp_path):
     result, expected = FINDS[code][name]
-    found = [problem for problem in problems_of(write(tmp_path, result)) if problem.code == code]
+    folder = write(tmp_path, result, document=DOCUMENTS.get(code, {}))
+    found = [problem for problem in problems_of(folder) if problem.code == code]
     assert [problem.message for problem in found] == expected
     for problem in found:
         assert (problem.severity, problem.hint) == CODES[code]
         assert (problem.file, problem.article_id, problem.task_id, problem.annotation_id) == ("a.json", "inn", "1", "7")
-        assert problem.region_id in {part["id"] for part in result if "id" in part}
+        assert problem.region_id in {part["id"] for part in result if "id" in part} or code in DOCUMENTS
 
 
 @pytest.mark.parametrize(("code", "name"), each(FINDS))
 def test_it_finds_nothing_else(code, name, tmp_path):
-    assert {problem.code for problem in problems_of(write(tmp_path, FINDS[code][name][0]))} == {code}
+    folder = write(tmp_path, FINDS[code][name][0], document=DOCUMENTS.get(code, {}))
+    assert {problem.code for problem in problems_of(folder)} == {code}
 
 
 @pytest.mark.parametrize(("code", "name"), each(PASSES))
 def test_a_check_of_an_annotation_lets_pass(code, name, tmp_path):
-    assert messages(write(tmp_path, PASSES[code][name])) == []
+    assert messages(write(tmp_path, PASSES[code][name], document=DOCUMENTS.get(code, {}))) == []
 
 
 @pytest.mark.parametrize("code", CORPUS_FINDS)
@@ -282,9 +316,9 @@ def test_every_row_has_its_examples_and_every_example_its_row():
 
 def test_findings_of_checks_take_no_item_away(tmp_path):
     built = build(write(tmp_path / "corpus", [*BAD, *span("notes", "N", "Eve")]), tmp_path / "out")
-    counts = built.manifest["counts"]
-    assert (counts["results_in"], counts["results_accepted"], counts["results_quarantined"]) == (4, 4, 0)
-    assert (counts["problems"], built.open_total) == ({"missing-attribute": 1}, 1)
+    counts = built.manifest.counts
+    assert (counts.results_in, counts.results_accepted, counts.results_quarantined) == (4, 4, 0)
+    assert (counts.problems, built.open.total) == ({"missing-attribute": 1}, 1)
 
 
 def test_a_choice_of_nothing_is_no_value(tmp_path):
@@ -331,7 +365,7 @@ def test_a_waiver_that_covers_nothing_is_stale(change, what, tmp_path):
         ("missing-attribute", None),
         ("stale-waiver", None),
     ]
-    assert (found[1].file, found[1].message) == ("waivers.toml", f"waiver 1 ({what}) covers nothing")
+    assert (found[1].file, found[1].message) == ("waivers.toml", f"waiver 1 ({what}) covers no problem")
 
 
 def test_a_waiver_goes_stale_when_the_problem_is_mended(tmp_path):
@@ -359,9 +393,9 @@ def test_one_waiver_covers_many_and_the_first_that_fits_gives_the_reason(tmp_pat
 def test_a_build_counts_waived_problems_apart_and_keeps_them(tmp_path):
     result = [*BAD, *span("notes", "N", "Eve")]
     built = build(write(tmp_path / "corpus", result, waivers=[WHOLE]), tmp_path / "out")
-    assert (built.open_total, built.open_problems) == (0, [])
-    assert built.manifest["counts"]["problems_waived"] == 1
-    assert built.manifest["counts"]["problems"] == {"missing-attribute": 1}
+    assert (built.open.total, built.open.listed()) == (0, [])
+    assert built.manifest.counts.problems_waived == 1
+    assert built.manifest.counts.problems == {"missing-attribute": 1}
     (line,) = (tmp_path / "out/problems.jsonl").read_text("utf-8").splitlines()
     assert json.loads(line)["waived"] == "known"
 
@@ -376,7 +410,7 @@ def test_a_problem_of_the_registries_can_be_waived(tmp_path):
     ("code", "says"),
     [
         ("stale-waiver", '"stale-waiver" cannot be waived'),
-        ("unknown-lable", '"unknown-lable" is the code of no problem\n  is unknown-label meant?'),
+        ("unknown-lable", '"unknown-lable" is not a problem code\n  did you mean unknown-label?'),
     ],
 )
 def test_a_waiver_that_could_cover_nothing_is_refused(code, says, tmp_path):
@@ -389,14 +423,14 @@ def test_a_stale_waiver_is_never_judged(tmp_path):
     folder = write(tmp_path / "corpus", MET, waivers=[WHOLE])
     hiding = CorpusFolder(folder.root, folder.context, [*folder.waivers, Waiver("stale-waiver", "hide it")])
     assert [found.waived for found in problems_of(hiding)] == [None, None]
-    assert build(hiding, tmp_path / "out").open_total == 2
+    assert build(hiding, tmp_path / "out").open.total == 2
 
 
 def test_check_lists_the_problems_before_it_asks_for_adjudication(tmp_path):
     write(tmp_path, BAD)
     registry = tmp_path / "annotations/corpus.toml"
     registry.write_text(re.sub(r'version = "[^"]*"', 'version = "1.0.0"', registry.read_text("utf-8")), "utf-8")
-    command = [sys.executable, Path(__file__).parents[1] / "scripts/check.py", "--corpus", tmp_path]
+    command = [sys.executable, ROOT / "scripts/check.py", "--corpus", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.index("missing-attribute") < done.stderr.index("error: corpus.toml: version: 1.0.0 promises")
+    assert done.stderr.index("missing-attribute") < done.stderr.index("error: corpus.toml: version: 1.0.0 requires")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from helpers import build_tasks, span, task
-from newsparallax.core.offsets import NEARBY, Located, TextIndex, judge
+from newsparallax.convert.locate import NEARBY, Located, locate_span
+from newsparallax.text.offsets import TextIndex
 
 EMOJI = "💩This is an annotation."
 FAR = "x" * (NEARBY + 20)
@@ -83,7 +84,7 @@ FAR = "x" * (NEARBY + 20)
     ],
 )
 def test_judge(text: str, start: int, end: int, quote: str | None, found: Any) -> None:
-    judged = judge(TextIndex(text), start, end, quote)
+    judged = locate_span(TextIndex(text), start, end, quote)
     if isinstance(judged, Located):
         assert judged == found
         assert text[judged.start : judged.end].strip()
@@ -95,7 +96,7 @@ def test_judge(text: str, start: int, end: int, quote: str | None, found: Any) -
 def test_utf16_offset_inside_of_a_pair_is_no_place() -> None:
     index = TextIndex("a💩b")
     assert [index.from_utf16(offset) for offset in range(6)] == [0, 1, None, 2, 3, 4]
-    assert judge(index, 2, 4, "b") == Located(2, 3, "nearby")
+    assert locate_span(index, 2, 4, "b") == Located(2, 3, "nearby")
 
 
 def test_crlf_offsets() -> None:
@@ -105,16 +106,16 @@ def test_crlf_offsets() -> None:
 
 def test_the_first_method_that_fits_wins() -> None:
     text = "💩\r\nBob Bob Bob"  # "Bob" at 3, 7, 11
-    assert judge(TextIndex(text), 3, 6, "Bob") == Located(3, 6, None)
-    assert judge(TextIndex(text), 4, 7, "Bob") == Located(3, 6, "utf16")
-    assert judge(TextIndex(text), 2, 5, "Bob") == Located(3, 6, "crlf")
-    assert judge(TextIndex(text), 5, 8, "Bob") != Located(3, 6, "nearby")
+    assert locate_span(TextIndex(text), 3, 6, "Bob") == Located(3, 6, None)
+    assert locate_span(TextIndex(text), 4, 7, "Bob") == Located(3, 6, "utf16")
+    assert locate_span(TextIndex(text), 2, 5, "Bob") == Located(3, 6, "crlf")
+    assert locate_span(TextIndex(text), 5, 8, "Bob") != Located(3, 6, "nearby")
 
 
 def test_edge_spaces_stay_where_the_corpus_keeps_them() -> None:
     index = TextIndex("stars Frankie James as")
-    assert judge(index, 5, 19, " Frankie James", trim=False) == Located(5, 19, None)
-    blank = judge(index, 5, 6, " ", trim=False)
+    assert locate_span(index, 5, 19, " Frankie James", trim=False) == Located(5, 19, None)
+    blank = locate_span(index, 5, 6, " ", trim=False)
     assert not isinstance(blank, Located)
     assert blank.code == "empty-span"
 
@@ -182,14 +183,14 @@ def test_a_long_article() -> None:
         start = text.index(quote, number * width)
         units = start + number + 1
         single = start - number
-        assert judge(index, start, start + 17, quote) == Located(start, start + 17, None)
-        assert judge(index, units, units + 17, quote) == Located(start, start + 17, "utf16")
-        assert judge(index, single, single + 17, quote) == Located(start, start + 17, "crlf" if number else None)
-        assert judge(index, start - 50, start - 33, quote)[:2] == (start, start + 17)
+        assert locate_span(index, start, start + 17, quote) == Located(start, start + 17, None)
+        assert locate_span(index, units, units + 17, quote) == Located(start, start + 17, "utf16")
+        assert locate_span(index, single, single + 17, quote) == Located(start, start + 17, "crlf" if number else None)
+        assert locate_span(index, start - 50, start - 33, quote)[:2] == (start, start + 17)
 
 
 def test_a_region_over_a_long_article() -> None:
     text = "Ann met Bob.  " * 100_000
     index = TextIndex(text)
-    assert judge(index, 0, len(text), text.replace("  ", " ")) == Located(0, len(text) - 2, "trim")
-    assert judge(index, 5, len(text) + 5, text) == Located(0, len(text) - 2, "nearby")
+    assert locate_span(index, 0, len(text), text.replace("  ", " ")) == Located(0, len(text) - 2, "trim")
+    assert locate_span(index, 5, len(text) + 5, text) == Located(0, len(text) - 2, "nearby")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mlcroissant
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,18 +19,17 @@ import pytest
 
 from generate_corpus import CORPUS, make_tasks
 from generate_corpus import write_corpus as write_generated
-from helpers import CODEBOOK, build_case, span, task
-from newsparallax.core.citation import bibtex
-from newsparallax.core.croissant import make_croissant, renewed
-from newsparallax.core.croissant_check import plain
-from newsparallax.core.croissant_vocabulary import CONTEXT
-from newsparallax.edges import engine, parquet
-from newsparallax.edges.build import build
-from newsparallax.edges.croissant import check_croissant, read_croissant
-from newsparallax.edges.facts import file_facts
-from newsparallax.edges.folder import open_corpus
-
-CORPORA = Path(__file__).parent / "corpora"
+from helpers import CODEBOOK, CORPORA, build_case, span, task
+from newsparallax.building import workers
+from newsparallax.building.run import build
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset import parquet
+from newsparallax.dataset.card_blocks import bibtex
+from newsparallax.dataset.croissant import CONTEXT, make_croissant, renewed
+from newsparallax.dataset.croissant_schema import plain
+from newsparallax.dataset.croissant_verify import check_croissant, read_croissant
+from newsparallax.dataset.manifest import decode_manifest
+from newsparallax.dataset.manifest_files import file_facts
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,11 @@ def places(tmp_path_factory):
     generated = write_generated(root / "corpus", make_tasks(24, regions=5), corpus=text)
     corpora = {"own": None, "zeitung": CORPORA / "zeitung", "from_tasks": CORPORA / "from_tasks"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("newsparallax.edges.build.read_back", lambda *_: None)  # most of the time, and tested elsewhere
-        found = {name: build(open_corpus(corpus), root / name).place for name, corpus in corpora.items()}
-        patch.setattr(engine, "PART_ARTICLES", 4)
+        found = {name: build(open_corpus(corpus), root / name, verify=False).place for name, corpus in corpora.items()}
+        patch.setattr(workers, "PART_ARTICLES", 4)
         patch.setattr(parquet, "ROW_GROUP_BYTES", 1)
         patch.setattr(parquet, "FILE_BYTES", 1 << 13)
-        found["generated"] = build(open_corpus(generated), root / "generated").place
+        found["generated"] = build(open_corpus(generated), root / "generated", verify=False).place
     return found
 
 
@@ -171,7 +170,7 @@ def test_rights_and_citation(places):
     url, reserved = own["license"]
     assert url == "https://creativecommons.org/licenses/by/4.0/"
     assert reserved["@type"] == "sc:CreativeWork"
-    assert "may not be passed on" in reserved["description"]
+    assert "may not be redistributed" in reserved["description"]
     corpus = open_corpus(None).context.corpus
     assert own["citeAs"] == bibtex(corpus)
     assert own["creator"]["name"] == corpus.citation.author
@@ -229,12 +228,13 @@ def test_words_left_out_are_read_as_nulls(damaged):
     for path in damaged.glob("*/*.parquet"):
         table = pq.read_table(path)
         pq.write_table(pa.Table.from_pylist([without(row) for row in table.to_pylist()], table.schema), path)
-        manifest["files"][path.relative_to(damaged).as_posix()] = file_facts(path)
+        manifest["files"][path.relative_to(damaged).as_posix()] = msgspec.to_builtins(file_facts(path))
+    manifest = decode_manifest(json.dumps(manifest).encode())
     (damaged / "croissant.json").write_text(json.dumps(renewed(full, manifest)))
     assert list(check_croissant(damaged)) == []
     assert list(read_croissant(damaged)) == []
-    assert "1 articles are left out" in described(damaged)["conditionsOfAccess"]
-    manifest = json.loads((damaged / "manifest.json").read_bytes())
+    assert "1 articles are withheld" in described(damaged)["conditionsOfAccess"]
+    manifest = decode_manifest((damaged / "manifest.json").read_bytes())
     assert renewed(described(damaged), manifest) == full
 
 
@@ -263,8 +263,8 @@ def test_a_file_that_is_longer_and_one_that_is_no_parquet(damaged):
     with (damaged / "people/train-00000.parquet").open("ab") as file:
         file.write(b"x")
     wrong = list(check_croissant(damaged))
-    assert any("contentSize says" in message for message in wrong)
-    assert any(message.startswith("people/train-00000.parquet: is no Parquet file") for message in wrong)
+    assert any("contentSize states" in message for message in wrong)
+    assert any(message.startswith("people/train-00000.parquet: is not a Parquet file") for message in wrong)
     assert any(message.startswith("people: mlcroissant cannot read it") for message in read_croissant(damaged))
 
 
@@ -273,7 +273,7 @@ def test_a_file_removed(damaged):
     assert list(check_croissant(damaged)) == [
         "people.parquet: no file fits people/train-*.parquet",
         "people/train-00000.parquet: there is no such file",
-        "people: draws on no file",
+        "people: uses no file",
     ]
 
 
@@ -369,9 +369,9 @@ def test_names_of_labels_in_another_order_and_a_split_too_few(damaged):
         by_id(found["recordSet"], "values.split")["data"][0]["values.split/name"] = "test"
 
     wrong = change(damaged, edit)
-    assert "views: no record set holds the names of label: FOR, AGAINST" in wrong
-    assert "articles: no record set holds the names of views.label: FOR, AGAINST" in wrong
-    assert "people/split: no record set holds the split train" in wrong
+    assert "views: no record set contains the names of label: FOR, AGAINST" in wrong
+    assert "articles: no record set contains the names of views.label: FOR, AGAINST" in wrong
+    assert "people/split: no record set contains the split train" in wrong
 
 
 def test_a_split_that_is_not_found(damaged):
@@ -379,6 +379,54 @@ def test_a_split_that_is_not_found(damaged):
         by_id(fields(found), "people/split")["source"]["transform"]["regex"] = "^people/(test)-.+$"
 
     assert change(damaged, edit) == ["people/split: does not find the split train in people/train-00000.parquet"]
+
+
+@pytest.mark.parametrize("key", ["votes/nothing", "people/span_id", "votes/relations/quote", "votes"])
+@pytest.mark.parametrize("form", [lambda name: {"@id": name}, lambda name: name, lambda name: [{"@id": name}]])
+def test_a_key_that_is_no_field_of_its_record_set(damaged, key, form):
+    wrong = change(damaged, lambda found: by_id(found["recordSet"], "votes").update(key=form(key)))
+    assert f"votes: key names {key}, expected a field of this record set" in wrong
+
+
+def test_one_of_several_keys_and_the_key_of_an_inline_record_set(damaged):
+    def edit(found):
+        by_id(found["recordSet"], "votes")["key"][1]["@id"] = "votes/gone"
+        by_id(found["recordSet"], "values.split")["key"]["@id"] = "values.split/gone"
+
+    assert change(damaged, edit) == [
+        "votes: key names votes/gone, expected a field of this record set",
+        "values.split: key names values.split/gone, expected a field of this record set",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "part", "name", "type_"),
+    [
+        ("references", "field", "values.split/gone", "cr:Field"),
+        ("references", "field", "values.split", "cr:Field"),
+        ("source", "fileSet", "gone.parquet", "cr:FileSet"),
+        ("source", "fileSet", "people/train-00000.parquet", "cr:FileSet"),
+    ],
+)
+def test_a_reference_to_what_is_not_there(damaged, source, part, name, type_):
+    wrong = change(damaged, lambda found: by_id(fields(found), "people/split")[source][part].update({"@id": name}))
+    assert f"people/split: {part} names {name}, expected {type_} of this file" in wrong
+
+
+def test_a_nested_field_that_draws_on_files_that_are_not_there(damaged):
+    def edit(found):
+        by_id(fields(found), "articles/views/target/quote")["source"]["fileSet"]["@id"] = "gone"
+
+    assert "articles/views/target/quote: fileSet names gone, expected cr:FileSet of this file" in change(damaged, edit)
+
+
+def test_inline_records_with_a_field_that_is_not_there(damaged):
+    def edit(found):
+        for record in by_id(found["recordSet"], "values.views.label")["data"]:
+            record["values.views.label/colour"] = "red"
+
+    wrong = change(damaged, edit)
+    assert "values.views.label: data name values.views.label/colour, expected a field of this record set" in wrong
 
 
 def test_cr_http_schema(damaged):
@@ -479,7 +527,7 @@ def test_a_dataset_of_symbolic_links(damaged, tmp_path):
 
 def test_reading_tells_which_record_differs(damaged, monkeypatch):
     """A row that is not what mlcroissant read: the first difference of each field, by record set, split and row."""
-    from newsparallax.edges import croissant as module
+    from newsparallax.dataset import croissant_verify as module
 
     real = module._rows
 
@@ -504,7 +552,7 @@ def test_values_are_compared_as_python_has_them():
 
 
 def test_the_library_is_needed(damaged, monkeypatch):
-    from newsparallax.core.errors import UsageError
+    from newsparallax.errors import UsageError
 
     monkeypatch.setitem(__import__("sys").modules, "mlcroissant", None)
     for look in (check_croissant, read_croissant):
@@ -514,5 +562,5 @@ def test_the_library_is_needed(damaged, monkeypatch):
 
 def test_the_same_inputs_make_the_same_description(places):
     folder = open_corpus(None)
-    manifest = json.loads((places["own"] / "manifest.json").read_bytes())
+    manifest = decode_manifest((places["own"] / "manifest.json").read_bytes())
     assert make_croissant(folder.context, manifest) == described(places["own"])

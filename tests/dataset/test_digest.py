@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsparallax.core.digest import table_digest, whole_articles
-from newsparallax.core.ids import DIGEST_MODULUS
+from newsparallax.dataset.digest import table_digest, whole_articles
+from newsparallax.ids import DIGEST_MODULUS
 
 ARROW = pa.struct([("to", pa.string()), ("at", pa.int64())])
 SCHEMA = pa.schema(

@@ -18,13 +18,14 @@ import pytest
 import yaml
 
 from generate_corpus import CORPUS, make_tasks, write_corpus
-from newsparallax.core import schema
-from newsparallax.core.context import Context
-from newsparallax.core.errors import NewsParallaxError, UsageError
-from newsparallax.core.ids import split_of
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.readback import read_back
+from newsparallax.building.run import build
+from newsparallax.corpus import schema
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.lookup import CorpusSpec
+from newsparallax.corpus.registries import split_of
+from newsparallax.dataset.manifest import decode_manifest
+from newsparallax.dataset.verify import read_back
+from newsparallax.errors import NewsParallaxError, UsageError
 
 
 class Made:
@@ -32,14 +33,14 @@ class Made:
 
     def __init__(self, corpus: Path | None, place: Path):
         folder = open_corpus(corpus)
-        self.context: Context = folder.context
+        self.context: CorpusSpec = folder.context
         self.folder = build(folder, place).place
-        self.manifest: dict[str, Any] = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
+        self.manifest = decode_manifest((self.folder / "manifest.json").read_bytes())
         self.shapes = schema.configs(self.context.codebook)
 
     def filled(self, config: str) -> dict[str, int]:
         """Rows of the splits that have some."""
-        return {split: rows for split, rows in self.manifest["rows"][config].items() if rows}
+        return {split: rows for split, rows in self.manifest.rows[config].items() if rows}
 
     def files(self) -> list[Path]:
         return sorted(self.folder.glob("*/*.parquet"))
@@ -144,7 +145,7 @@ def test_all_files_of_a_config_have_the_same_schema(made):
 
 
 def built_splits(made: Made) -> set[str]:
-    return {split for splits in made.manifest["rows"].values() for split in splits}
+    return {split for splits in made.manifest.rows.values() for split in splits}
 
 
 def counted(made: Made, config: str, split: str) -> Counter[int]:
@@ -162,7 +163,7 @@ def flat(values: Any) -> Counter[int]:
 def test_other_readers_see_the_same(made):
     for path in made.files():
         config, split = path.parent.name, path.stem.rpartition("-")[0]
-        rows = made.manifest["rows"][config].get(split, 0)
+        rows = made.manifest.rows[config].get(split, 0)
         frame, lazy = pandas.read_parquet(path), polars.read_parquet(path)
         table = duckdb.read_parquet(str(path))
         assert (len(frame), lazy.height, len(table.fetchall())) == (rows, rows, rows)
@@ -182,7 +183,7 @@ def test_label_counts_are_those_of_the_manifest(made):
     for config in made.context.codebook.layers:
         _, names = label_column(made, config)
         total = sum((counted(made, config, split) for split in built_splits(made)), Counter())
-        assert {name: total[number] for number, name in enumerate(names)} == made.manifest["labels"][config]
+        assert {name: total[number] for number, name in enumerate(names)} == made.manifest.labels[config]
 
 
 def card(folder: Path) -> dict[str, Any]:
@@ -202,7 +203,7 @@ def test_the_card_reaches_every_file_that_holds_rows(made):
     left_out = set(made.files()) - set(reached)
     assert all(pq.read_metadata(path).num_rows == 0 for path in left_out)
     assert {path.relative_to(made.folder).as_posix() for path in made.files()} == {
-        name for name in made.manifest["files"] if name.endswith(".parquet")
+        name for name in made.manifest.files if name.endswith(".parquet")
     }
 
 
@@ -233,7 +234,7 @@ def test_names_of_folders_do_not_matter(name, made, tmp_path):
 @pytest.mark.parametrize("name", ["contest_test", "protest (test)", "100% new"])
 def test_a_build_can_be_made_in_a_folder_of_any_name(name, tmp_path):
     made = Made(write_corpus(tmp_path / "test corpus", make_tasks(8, seed=2)), tmp_path / name)
-    assert made.manifest["counts"]["articles"] == 8
+    assert made.manifest.counts.articles == 8
 
 
 def test_a_folder_whose_name_is_a_pattern_is_refused(tmp_path):
@@ -248,7 +249,7 @@ def test_splits_that_get_nothing_of_a_layer(tmp_path, cache):
     made = Made(few_events(tmp_path / "corpus"), tmp_path / "dataset")
     splits = built_splits(made)
     assert splits == {"train", "test"}
-    empty = [(c, s) for c in made.shapes for s in splits if not made.manifest["rows"][c].get(s)]
+    empty = [(c, s) for c in made.shapes for s in splits if not made.manifest.rows[c].get(s)]
     assert {config for config, _ in empty} == {"names", "frames", "loaded", "tokens", "votes"}
     for config, split in empty:
         (path,) = made.folder.glob(f"{config}/{split}-*.parquet")
@@ -290,7 +291,7 @@ def with_rows_again(path: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_is_not_what_was_written_is_told(name, spoil, told, workers, tmp_path, cache):
     made = Made(write_corpus(tmp_path / "corpus", make_tasks(60, seed=3)), tmp_path / "dataset")
-    rows = {(config, split): n for config, splits in made.manifest["rows"].items() for split, n in splits.items()}
+    rows = {(config, split): n for config, splits in made.manifest.rows.items() for split, n in splits.items()}
     read_back(made.folder, made.context.codebook, rows, workers)
     spoil(made.folder / f"{name}.parquet")
     with pytest.raises(NewsParallaxError, match=told):

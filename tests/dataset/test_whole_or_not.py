@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,17 @@ import datasets
 import pytest
 
 from generate_corpus import make_tasks, write_corpus
-from newsparallax.core.errors import ExportError, UsageError
-from newsparallax.edges import publish
-from newsparallax.edges.build import Built, build
-from newsparallax.edges.folder import open_corpus
+from helpers import ROOT, limit_file_size, span, task
+from helpers import write_corpus as write_case
+from newsparallax._util.files import alone, hold, hold_for_child
+from newsparallax.building.pipeline import Pipeline
+from newsparallax.building.run import Built, build
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset import output_folder
+from newsparallax.dataset.output_folder import new_folder
+from newsparallax.errors import ExportError, NewsParallaxError, UsageError
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "build.py"
+SCRIPT = ROOT / "scripts" / "build.py"
 CONFIGS = ("articles", "names", "frames", "loaded", "tokens", "votes")
 SEED = 20240121
 
@@ -117,20 +122,24 @@ def test_killed_at_any_moment(kills, corpus, tmp_path):
     assert killed >= kills // 2
     assert len(set(digests)) <= 2
     made = make(write_corpus(corpus, make_tasks(24, seed=1)), place)
-    assert check_whole(place) == made.manifest
-    assert made.manifest["content_digest"] == digests[0]
+    assert check_whole(place) == made.manifest.as_json()
+    assert made.manifest.content_digest == digests[0]
     only(place.parent, "dataset")
 
 
 DIE = """
 import os, pathlib, signal, sys
-from newsparallax.edges import build, folder, publish, readback
+from newsparallax.building import run as build
+from newsparallax.corpus import folder
+from newsparallax.building import pipeline
+from newsparallax.dataset import output_folder as publish
+from newsparallax.dataset import verify as readback
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 """
 STEPS = {
-    "before-anything-is-written": "build.convert_corpus = die",
+    "before-anything-is-written": "pipeline.convert_corpus = die",
     "before-the-card": "build.write_card = die",
     "before-reading-back": "build.read_back = die",
     "while-reading-back": "readback._compare_quotes = die",
@@ -163,7 +172,7 @@ def test_killed_at_each_step(step, corpus):
     killed_at(corpus, STEPS[step])
     after = check_whole(builds / "0.3.0", load=False)
     swapped = step in ("after-the-exchange", "before-the-link", "before-the-link-has-its-name")
-    assert (after["content_digest"] != before["content_digest"]) == swapped
+    assert (after["content_digest"] != before.content_digest) == swapped
     assert (builds / "latest").resolve() == builds / "0.3.0"
     assert check_whole(make(corpus).place) == check_whole(builds / "latest", load=False)
     only(builds, "0.3.0", "latest")
@@ -192,14 +201,6 @@ pathlib.Path.rename = lambda self, target: rename(self, target) if self.name == 
 # ---------------------------------------------------------------------------------------------- what cannot be written
 
 
-def limit_file_size(limit: int) -> Any:
-    def limit_now() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return limit_now
-
-
 @pytest.mark.parametrize("limit", [pytest.param(2_000, marks=pytest.mark.slow), 14_000, 60_000])
 def test_a_disk_that_takes_no_more(limit, corpus, tmp_path):
     """At the list of problems, at a Parquet file, and at what describes them all."""
@@ -212,6 +213,16 @@ def test_a_disk_that_takes_no_more(limit, corpus, tmp_path):
     only(place.parent, "dataset")
 
 
+def test_a_list_of_problems_that_cannot_be_written_stops_at_once(tmp_path):
+    """Not when the file is closed, where nobody can catch the error any more."""
+    exports = {"a.json": [task("Ann met Bob.", [span(0, 3, "Ann", label="NEW")])]}
+    folder = open_corpus(write_case(tmp_path / "corpus", {"exports": exports}))
+    (tmp_path / "problems.jsonl").symlink_to("/dev/full")
+    parts = Pipeline.of_exports(folder).recorded(tmp_path)
+    with pytest.raises(OSError, match="No space left"):
+        next(parts)
+
+
 def test_an_out_that_cannot_be_written(corpus, tmp_path):
     (tmp_path / "file").write_text("mine")
     done = stopped(run(corpus, "--out", tmp_path / "file" / "dataset"))
@@ -219,12 +230,37 @@ def test_an_out_that_cannot_be_written(corpus, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_an_out_without_permission(corpus, tmp_path):
-    locked = tmp_path / "locked"
-    locked.mkdir(mode=0o555)
-    if os.access(locked, os.W_OK):  # the superuser may write everywhere, but nobody into a sealed system folder
-        locked = Path("/proc/self")
-    stopped(run(corpus, "--out", locked / "dataset"))
+def test_places_that_cannot_be_written_are_named_with_what_to_do(corpus, tmp_path):
+    """By every command with an output. The superuser may write everywhere, but nobody into a sealed system folder."""
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "locked").mkdir(mode=0o555)
+    sealed = Path("/proc") if os.access(tmp_path / "locked", os.W_OK) else tmp_path / "locked"
+    built = make(corpus, tmp_path / "built").place
+    commands = {
+        "build.py": ["--corpus", corpus, "--out"],
+        "scale.py": ["--corpus", corpus, "--input", f"{corpus}/annotations/exports/*.json", "--out"],
+        "rehydrate.py": [built, "--seeds", corpus, "--out"],
+        "adopt.py": [corpus / "annotations/exports"],
+    }
+    before = snapshot(tmp_path)
+    for name, options in commands.items():
+        for above, place in ((sealed, sealed / "nope"), (tmp_path / "file", tmp_path / "file/not/there")):
+            ran = subprocess.run([sys.executable, SCRIPT.with_name(name), *options, place], capture_output=True, text=True)  # fmt: skip  # noqa: E501
+            first, hint = ran.stderr.splitlines()
+            assert ran.returncode == 2
+            assert first.startswith(f"error: {place} cannot be written: {above} is not writable ("), name
+            assert hint == "  name a folder in which you may write"
+        ran = subprocess.run([sys.executable, SCRIPT.with_name(name), *options, tmp_path / "file"], capture_output=True, text=True)  # fmt: skip  # noqa: E501
+        assert ran.stderr.startswith(f"error: {tmp_path / 'file'} is "), name
+    assert snapshot(tmp_path) == before
+
+
+def test_what_the_system_refuses_on_the_way_names_the_folder_that_the_user_gave(tmp_path):
+    with (
+        pytest.raises(NewsParallaxError, match=r"out: Permission denied\n  name a folder"),
+        new_folder(tmp_path / "out") as draft,
+    ):
+        raise PermissionError(13, "Permission denied", str(draft / "articles/train.parquet"))
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "folder-with-link"])
@@ -240,7 +276,7 @@ def test_foreign_files_are_left_alone(kind, corpus, tmp_path):
         (place / "link").symlink_to(tmp_path)
     before = snapshot(place.parent)
     if kind == "folder":
-        assert f"{place} holds files that are not a build" in stopped(run(corpus, "--out", place))
+        assert f"{place} contains files that are not a build" in stopped(run(corpus, "--out", place))
     else:
         with pytest.raises(UsageError, match="--out"):
             make(corpus, place)
@@ -284,7 +320,7 @@ def test_two_first_builds_in_the_same_instant(tmp_path, monkeypatch):
     looks = iter([False])
     exists = Path.exists
     monkeypatch.setattr(Path, "exists", lambda self: next(looks, True) if self == place else exists(self))
-    publish._swap(draft, place)
+    output_folder._swap(draft, place)
     assert (place / "new").is_dir()
 
 
@@ -307,7 +343,7 @@ def test_latest_points_at_the_newest(corpus):
 def test_a_latest_that_is_no_link_is_left_alone(corpus):
     (corpus / "build" / "latest").mkdir(parents=True)
     (corpus / "build" / "latest" / "mine").write_text("mine")
-    with pytest.raises(UsageError, match="latest is no symbolic link"):
+    with pytest.raises(UsageError, match="latest is not a symbolic link"):
         make(corpus)
     assert snapshot(corpus / "build" / "latest") == {"mine": hashlib.sha256(b"mine").hexdigest()}
     only(corpus / "build", "latest")  # told before anything is built
@@ -316,26 +352,88 @@ def test_a_latest_that_is_no_link_is_left_alone(corpus):
 def test_a_link_as_the_place_is_refused(tmp_path):
     (tmp_path / "0.1.0").mkdir()
     (tmp_path / "latest").symlink_to("0.1.0")
-    with pytest.raises(UsageError, match="is a symbolic link"), publish.new_folder(tmp_path / "latest"):
+    with pytest.raises(UsageError, match="is a symbolic link"), output_folder.new_folder(tmp_path / "latest"):
         pass
     assert (tmp_path / "latest").is_symlink()
     only(tmp_path, "0.1.0", "latest")
 
 
-@pytest.mark.parametrize("number", ["9" * 400, "²", "x"])
-def test_a_leftover_with_a_number_that_no_process_has_is_removed(number, tmp_path):
-    (tmp_path / f".dataset.partial-{number[:200]}").mkdir()
-    assert publish._is_left(tmp_path / f".dataset.partial-{number}")
-    with publish.new_folder(tmp_path / "dataset"):
+@pytest.mark.parametrize("name", ["9" * 200, "²", "x", "1"])
+def test_a_leftover_is_removed_whatever_its_name(name, tmp_path):
+    """Also where a process of this machine has the number that was one of another machine's."""
+    (tmp_path / f".dataset.partial-{name}").mkdir()
+    (tmp_path / f".dataset.partial-{name}/new").mkdir()
+    (tmp_path / ".dataset.partial-2.lock").touch()
+    with output_folder.new_folder(tmp_path / "dataset"):
         pass
     only(tmp_path, "dataset")
+
+
+HOLDER = """
+import pathlib, sys, time
+from newsparallax.dataset import output_folder as publish
+publish.uuid.uuid4 = lambda: type("Name", (), {"hex": sys.argv[2]})
+with publish.new_folder(pathlib.Path(sys.argv[1])) as draft:
+    (draft / "mine").write_text("mine")
+    print(draft, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("name", ["999999999", "1", "other-host-17"])
+def test_a_draft_is_removed_only_when_its_lock_can_be_taken(name, tmp_path):
+    """The number in its name is that of no process here, or of another one, as of a builder on another machine."""
+    place = tmp_path / "dataset"
+    command = [sys.executable, "-c", HOLDER, str(place), name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        draft = Path(holder.stdout.readline().strip())
+        assert draft.parent.name == f".dataset.partial-{name}"
+        with output_folder.new_folder(place):
+            pass
+        assert (draft / "mine").read_text() == "mine"
+        holder.kill()
+    assert (draft / "mine").exists()
+    with output_folder.new_folder(place):
+        pass
+    only(tmp_path, "dataset")
+
+
+def test_what_another_run_is_just_exchanging_is_not_taken_back(tmp_path):
+    """Between the two renames of a run, another one finds no dataset, and waits."""
+    place = tmp_path / "dataset"
+    (tmp_path / ".dataset.old" / "before").mkdir(parents=True)
+    with ThreadPoolExecutor(1) as pool:
+        with alone(tmp_path / ".dataset.old.lock"):
+            tidied = pool.submit(output_folder._tidy, place)
+            with pytest.raises(TimeoutError):
+                tidied.result(0.5)
+            assert (tmp_path / ".dataset.old" / "before").is_dir()
+            (place / "new").mkdir(parents=True)
+        tidied.result(10)
+    assert (place / "new").is_dir()
+    only(tmp_path, "dataset")
+
+
+def test_a_lock_is_held_once_and_let_go_with_its_holder(tmp_path):
+    """By `hold`, and by what a child inherits: the two exclude each other."""
+    path = tmp_path / "lock"
+    lock = hold(path)
+    assert (hold(path), hold_for_child(path)) == (None, None)
+    lock.release()
+    handle = hold_for_child(path)
+    assert hold(path) is None
+    with subprocess.Popen(["sleep", "60"], pass_fds=(handle,)) as child:
+        os.close(handle)
+        assert hold(path) is None
+        child.kill()
+    assert hold(path) is not None
 
 
 def test_files_and_folders_are_synced(tmp_path, monkeypatch):
     """The names in a folder reach the disk only with the folder itself."""
     synced = []
-    monkeypatch.setattr(publish.os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
-    with publish.new_folder(tmp_path / "dataset") as draft:
+    monkeypatch.setattr(output_folder.os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    with output_folder.new_folder(tmp_path / "dataset") as draft:
         (draft / "config").mkdir()
         (draft / "config" / "file").write_text("a")
     place = tmp_path / "dataset"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from newsparallax.core import decode
-from newsparallax.core.decode import decode_task
-from newsparallax.core.index import _data_at_end, _head
+from newsparallax.convert.grouping import _data_at_end, _head
+from newsparallax.exports import decode
+from newsparallax.exports.decode import decode_task
 
 TEXT = st.sampled_from(["", "a", "a: b", '":', ' "x" : ', "\\", '\\":', "café", "🎉", "\\u003a", "\n"])
 NAMES = st.sampled_from(["id", "value", "data", 'a"data', "a:b", 'c"', "d\\", "é"])

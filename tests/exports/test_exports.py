@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import json
 import os
+import zipfile
+from base64 import b64encode
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from helpers import ANNOTATORS, build_case, build_raw, build_tasks, span, task
-from newsparallax.core import exports
-from newsparallax.core.errors import ExportError
-from newsparallax.core.exports import split_tasks
+from helpers import ANNOTATORS, Dataset, build_case, build_raw, build_tasks, span, task, write_corpus
+from newsparallax.building.run import build
+from newsparallax.convert import span_tables
+from newsparallax.corpus import schema
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.schema import STATES
+from newsparallax.errors import ExportError, NewsParallaxError
+from newsparallax.exports import files as exports
+from newsparallax.exports.compressed import Unpacker
+from newsparallax.exports.files import split_tasks
+from newsparallax.text.privacy import addresses
 
 TEXT = "Ann met Bob in Oslo."
 ANN, BOB = span(0, 3, "Ann"), span(8, 11, "Bob", id="r2")
@@ -30,6 +42,13 @@ def as_completions(found: dict[str, Any]) -> dict[str, Any]:
 def lists_in(found: dict[str, Any]) -> dict[str, Any]:
     """The task with its result as a list of lists."""
     return found | {"annotations": [a | {"result": [[item] for item in a["result"]]} for a in found["annotations"]]}
+
+
+def in_storage(found: dict[str, Any]) -> dict[str, Any]:
+    """The only annotation of the task as a storage target writes it, with the task inside."""
+    (annotation,) = found["annotations"]
+    rest = {key: value for key, value in found.items() if key != "annotations"}
+    return annotation | {"task": rest | {"is_labeled": True, "overlap": 1}}
 
 
 JSON_LINES = f"{json.dumps(ONE)}\n{json.dumps(TWO)}\n"
@@ -54,6 +73,11 @@ SHAPES: dict[str, dict[str, Any]] = {
     "a BOM": {"a.json": {"raw": "\ufeff" + json.dumps([ONE, TWO])}},
     "line ends CRLF": {"a.json": {"raw": json.dumps([ONE, TWO], indent=1).replace("\n", "\r\n")}},
     "blank lines around": {"a.json": {"raw": "\n \n" + json.dumps([ONE, TWO]) + "\n\n"}},
+    "annotations that hold their task": {"1.json": in_storage(ONE), "2.json": in_storage(TWO)},
+    "a list of annotations that hold their task": {"a.json": [in_storage(ONE), in_storage(TWO)]},
+    "JSON Lines of annotations that hold their task": {
+        "a.jsonl": {"raw": f"{json.dumps(in_storage(ONE))}\n{json.dumps(in_storage(TWO))}\n"}
+    },
     "an empty list beside": {"a.json": [ONE, TWO], "b.json": []},
     "hidden files are none": {"a.json": [ONE, TWO], ".b.json": {"raw": "{"}, ".c/d.json": {"raw": "{"}},
 }
@@ -65,6 +89,82 @@ def test_shapes(shape: str, tmp_path: Path) -> None:
     assert built.problems == []
     assert (built.counts["tasks"], built.counts["annotations"], built.results) == (2, 2, (2, 0, 0))
     assert built.spans() == [(0, 3, "Ann"), (0, 3, "Bob")]
+
+
+def zipped(**files: bytes) -> bytes:
+    """A ZIP archive of these files, with what macOS adds and a folder."""
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.mkdir("out")
+        for name, part in {"__MACOSX/._a.json": b"\0", **files}.items():
+            archive.writestr(name, part)
+    return content.getvalue()
+
+
+def zstd(content: bytes) -> bytes:
+    return pa.compress(content, "zstd", asbytes=True)
+
+
+BOTH = json.dumps([ONE, TWO]).encode()
+LINES = [line.encode() for line in JSON_LINES.splitlines(keepends=True)]
+PACKED: dict[str, tuple[str, bytes]] = {
+    "gzip": ("a.json.gz", gzip.compress(BOTH)),
+    "gzip, JSON Lines in two members": ("a.JSONL.GZ", gzip.compress(LINES[0]) + gzip.compress(LINES[1])),
+    "Zstandard": ("a.json.zst", zstd(BOTH)),
+    "Zstandard, JSON Lines in two frames": ("a.ndjson.zst", zstd(LINES[0]) + zstd(LINES[1])),
+    "ZIP": ("out.zip", zipped(**{"out/result.json": BOTH, "notes.txt": b"x"})),
+    "gzip called json": ("a.json", gzip.compress(BOTH)),
+}
+
+
+@pytest.mark.parametrize("large", [10, 1 << 20])  # places in the unpacked copy, or all of it in memory
+@pytest.mark.parametrize(("form", "workers"), [*((form, 1) for form in PACKED), ("gzip", 2)])
+def test_compressed_exports(
+    form: str, workers: int, large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "LARGE", large)
+    name, content = PACKED[form]
+    folder = write_corpus(tmp_path, {"exports": {name: {"base64": b64encode(content).decode()}}})
+    built = Dataset(build(open_corpus(folder), workers=workers, verify=False).place)
+    assert (built.problems, built.results) == ([], (2, 0, 0))
+    plain = build_case(tmp_path / "plain", {"exports": {"a.json": [ONE, TWO]}})
+    assert built.manifest.content_digest == plain.manifest.content_digest
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        (gzip.compress(BOTH)[:-5], "truncated-json", "the compressed data are incomplete"),
+        (zstd(BOTH)[:-5], "truncated-json", "the compressed data are incomplete"),
+        (gzip.compress(BOTH)[:-6] + b"??" + gzip.compress(BOTH)[-4:], "not-json", "are damaged"),
+        (zstd(BOTH)[:8] + b"\xff" * 60, "not-json", "are damaged"),
+        (zipped(**{"a.json": BOTH})[:-30], "not-json", "are damaged"),
+        (zipped(**{"a.json": BOTH, "b.jsonl": BOTH}), "not-json", "with 2 exports (a.json, b.jsonl); expected one"),
+        (zipped(**{"a.csv": b"a,b"}), "not-json", "with no export (a.csv); expected one"),
+        (zipped(), "not-json", "with no export (it is empty); expected one"),
+        (b"PK\x05\x06" + bytes(18), "not-json", "with no export (it is empty); expected one"),
+        (b"PK\x07\x08PK\x03\x04", "not-json", "are damaged"),
+        (gzip.compress(b"id,text\n1,Ann\n"), "not-json", "this looks like CSV"),
+        (gzip.compress(gzip.compress(BOTH)), "not-json", "is compressed with gzip"),
+        (gzip.compress(b""), "empty-file", "is empty"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "content",  # gzip writes the time, and ids must not change
+)
+def test_compressed_files_that_cannot_be_read(content: bytes, code: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json.gz").write_bytes(content)
+    with pytest.raises(ExportError, match=r"^a\.json\.gz: ") as caught:
+        exports.ExportFolder(tmp_path, Unpacker()).tasks(0)
+    assert caught.value.code == code
+    assert message in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl.gz", "a.zip"])
+def test_a_pipe_is_refused_because_reading_it_could_wait_for_ever(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ExportError, match=f"{name}: is a pipe or device; expected a file") as caught:
+        exports.ExportFolder(tmp_path, Unpacker()).tasks(0)
+    assert caught.value.code == "unreadable-file"
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
@@ -104,6 +204,14 @@ GOOD = json.dumps([ONE])
         ('[1, {"text": "Ann", "id": 1}]', "unknown-shape", "found objects with id, text"),
         ('{"id": 1, "text": "Ann"}\n{"id": 2, "text": "Bob"}', "unknown-shape", "found objects with id, text"),
         ('{"projects": [{"name": "x"}]}', "unknown-shape", "found objects with name"),
+        ("[7, null]", "unknown-shape", "found no object"),
+        ('[["Ann"], [1]]', "unknown-shape", "found lists"),
+        ('["Ann met Bob."]', "unknown-shape", "found no object"),
+        ('{"id": 1, "annotations": []}', "unknown-shape", "found objects with annotations, id"),
+        ('[{"id": 1, "annotations": [{"id": 2}]}]', "unknown-shape", "found objects with annotations, id"),
+        ('[{"id": 1, "annotations": [{"id": 2, "result": []}]}]', "unknown-shape", "without their `data`"),
+        ('[{"id": 1, "data": "Ann"}]', "unknown-shape", "found objects with data, id"),
+        ('[{"id": 1, "annotations": null, "data": null}]', "unknown-shape", "found objects with annotations"),
         ("id\ttext\n1\tAnn\n", "not-json", "found 'id\\ttext"),
         ("-DOCSTART- -X- O\nAnn -X- _ B-PER\n", "not-json", "found '-DOCSTART-"),
         ("<xml/>", "not-json", "found '<xml/>'"),
@@ -126,7 +234,7 @@ GOOD = json.dumps([ONE])
         (GOOD.encode("utf-16-be"), "not-utf8", "UTF-16"),
         (b'[{"id": 1,\n"data": {"text": "\xff"}}]', "not-utf8", "line 2, byte 29"),
         (b'{"id": 1, "data": {}}\n{"data": {"text": "\xed\xa0\x80"}}', "not-utf8", "line 2, byte 41"),
-        (b"\x1f\x8b\x08\x00", "not-utf8", "line 1, byte 1"),
+        (b"\x1f\x8b\x08\x00", "not-json", "is compressed with gzip"),
     ],
 )
 def test_refused_by_name(content: str | bytes, code: str, place: str) -> None:
@@ -137,6 +245,65 @@ def test_refused_by_name(content: str | bytes, code: str, place: str) -> None:
     assert place in str(caught.value)
     assert "a.json" in str(caught.value)
     assert caught.value.hint
+
+
+# The beginning of a file, and what the error must call it.
+OTHERS: dict[str, str] = {
+    '{"images": [], "categories": [], "annotations": [{"id": 1, "bbox": [0, 0, 9, 9]}]}': "COCO",
+    '{"images": [{"id": 1}], "annotations": []}': "COCO",
+    '[{"image_id": 1, "bbox": [0, 0, 9, 9], "category_id": 2}]': "COCO",
+    '{"classes": ["PER"], "annotations": [["Ann met Bob.", {"entities": [[0, 3, "PER"]]}]]}': "NER Annotator",
+    '[["Ann met Bob.", {"entities": [[0, 3, "PER"]]}]]': "spaCy",
+    '[{"id": 0, "paragraphs": [{"raw": "Ann"}]}]': "spaCy",
+    '{"text": "Ann", "ents": [{"start": 0, "end": 3}], "tokens": []}': "spaCy",
+    '{"id": 1, "text": "Ann", "label": [[0, 3, "PER"]]}\n{"id": 2, "text": "Bob", "label": []}': "doccano",
+    '{"id": 1, "data": "Ann", "label": [[0, 3, "PER"]]}': "doccano",
+    '[{"id": 1, "text": "Ann", "entities": [], "relations": [], "Comments": []}]': "doccano",
+    '{"text": "Ann", "spans": [], "answer": "accept", "_input_hash": 1, "_task_hash": 2}': "Prodigy",
+    '[{"id": 1, "text": "Ann", "label": [], "annotator": 1, "annotation_id": 2}]': "JSON_MIN",
+    '{"%TYPES": {}, "%FEATURE_STRUCTURES": [], "%VIEWS": {}}': "UIMA CAS JSON",
+    '{"_context": {}, "_views": {}, "_referenced_fss": {}}': "UIMA CAS JSON",
+    '[{"id": 5, "result": [], "task": 7, "completed_by": 1}]': "annotations of Label Studio without their tasks",
+    '{"status_code": 401, "detail": "Authentication credentials were not provided."}': "an error message of the Label",
+    '[{"tokens": ["Ann"], "ner_tags": [1]}]': "a table of tokens with tags",
+    '{"text": "Ann", "denotations": []}': "PubAnnotation",
+    '{"data": [{"title": "x", "paragraphs": []}], "version": "1.1"}': "SQuAD",
+    "id,text,label\n1,Ann met Bob.,PER\n": "CSV",
+    '"id","text"\n"1","Ann, Bob"\n': "CSV",
+    "id;text\r\n1;Ann\r\n": "CSV",
+    "id\ttext\n1\tAnn\n": "TSV",
+    "-DOCSTART- -X- O\nAnn -X- _ B-PER\n": "CoNLL",
+    "Ann B-PER\nmet O\n": "CoNLL",
+    "# text = Ann\n1\tAnn\tAnn\tPROPN\n": "CoNLL-U",
+    "#FORMAT=WebAnno TSV 3.3\n": "WebAnno TSV",
+    "T1\tPER 0 3\tAnn\nT2\tPER 8 11\tBob\n": "brat",
+    '<?xml version="1.0"?><xmi:XMI xmlns:xmi="http://www.omg.org/XMI">': "UIMA CAS XMI",
+    "<!DOCTYPE html><html><head>": "an HTML page",
+    '<View><Labels name="x" toName="y"/></View>': "a labelling configuration",
+}
+
+
+@pytest.mark.parametrize("content", OTHERS)
+def test_other_formats_are_called_by_name(content: str) -> None:
+    with pytest.raises(ExportError) as caught:
+        split_tasks(memoryview(content.encode()), "a.json")
+    assert f"this looks like {OTHERS[content]}" in caught.value.message or OTHERS[content] in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "content", [b"BZh91AY", b"\xfd7zXZ\x00", b"PAR1", b"SQLite format 3\x00", b"%PDF-1.7", b"a" * 257 + b"ustar"]
+)
+def test_files_that_hold_no_text_are_called_by_name(content: bytes) -> None:
+    with pytest.raises(ExportError, match=r"^a\.json: is (compressed|Parquet|an? )") as caught:
+        split_tasks(memoryview(content), "a.json")
+    assert caught.value.code == "not-json"
+
+
+def test_one_task_is_enough_wherever_it_stands(tmp_path: Path) -> None:
+    """Whether a file is read does not depend on what comes first in it."""
+    built = build_tasks(tmp_path, {"id": 7, "images": []}, ["x"], ONE)
+    assert (built.codes, built.spans()) == ({"not-a-task": 2}, [(0, 3, "Ann")])
 
 
 def test_a_good_export_cut_off_anywhere_is_told_by_name() -> None:
@@ -171,7 +338,7 @@ def test_large_files_are_kept_open_but_few_and_not_for_ever(tmp_path: Path, monk
             f'[{{"id": {number}, "data": {{}}}}, {{"id": "é", "data": {{}}}}]', "utf-8"
         )
     files = {path.stat().st_ino for path in tmp_path.iterdir()}
-    folder = exports.ExportFolder(tmp_path)
+    folder = exports.ExportFolder(tmp_path, Unpacker())
     for turn in range(3):
         read = [bytes(folder.tasks(number)[turn % 2]) for number in range(9)]
         assert [json.loads(raw)["id"] for raw in read] == (["é"] * 9 if turn % 2 else list(range(9)))
@@ -191,15 +358,15 @@ def test_a_large_file_that_changes_while_it_is_read_is_told(tmp_path: Path, monk
     monkeypatch.setattr(exports, "OPEN", 1)
     for name in "ab":
         (tmp_path / f"{name}.json").write_text('[{"id": 1, "data": {}}, {"id": 2, "data": {}}]')
-    folder = exports.ExportFolder(tmp_path)
+    folder = exports.ExportFolder(tmp_path, Unpacker())
     first, _ = folder.tasks(0), folder.tasks(1)  # of the two, the second stays open
     (tmp_path / "new").write_text('[{"id": 3, "data": {}}, {"id": 4, "data": {}}]')
     (tmp_path / "new").replace(tmp_path / "a.json")
-    with pytest.raises(ExportError, match=r"a\.json: was changed while it was read"):
+    with pytest.raises(ExportError, match=r"a\.json: changed while it was read"):
         first[0]
     held = folder.tasks(1)
     (tmp_path / "b.json").write_text("[]")
-    with pytest.raises(ExportError, match=r"b\.json: was changed while it was read"):
+    with pytest.raises(ExportError, match=r"b\.json: changed while it was read"):
         held[1]
 
 
@@ -251,7 +418,6 @@ def test_missing_ids_and_fields(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("result", "results", "codes", "state"),
     [
-        (None, (0, 0, 0), {}, 1),
         ([], (0, 0, 0), {}, 1),
         ([[]], (0, 0, 0), {}, 1),
         ({"0": ANN}, (0, 0, 1), {"bad-annotation": 1}, 0),
@@ -269,6 +435,98 @@ def test_results_of_any_type(
     quarantined = [problem["raw"] for problem in built.problems]
     flat = result if isinstance(result, list) else [result]
     assert all(raw in flat or any(isinstance(part, list) and raw in part for part in flat) for raw in quarantined)
+
+
+BARE = {"id": 12, "completed_by": 1}
+
+
+@pytest.mark.parametrize("marks", [{}, {"result": None}, {"bbox": [0, 0, 9, 9], "category_id": 1}])
+@pytest.mark.parametrize("odd", ["", ', "rank": NaN'])  # decoded fast, or item by item
+@pytest.mark.parametrize("key", ["annotations", "completions"])
+def test_an_annotation_without_a_result_is_not_a_finished_empty_one(
+    tmp_path: Path, marks: dict[str, Any], odd: str, key: str
+) -> None:
+    export = json.dumps([{"id": 1, "data": {"text": TEXT, "?": 0}, key: [BARE | marks]}]).replace(
+        '"?": 0', f'"n": 1{odd}'
+    )
+    built = build_raw(tmp_path, export)
+    assert (built.results, built.counts["annotations"]) == ((0, 0, 0), 0)
+    assert {code: n for code, n in built.codes.items() if code != "nan-value"} == {"bad-annotation": 1}
+    (article,) = built.rows("articles")
+    assert (article["state"], article["gold"], article["annotations"]) == (STATES.index("unannotated"), None, [])
+    found = built.problem("bad-annotation")
+    assert (found["annotation_id"], found["message"]) == ("12", "annotation 1 has no `result`; expected a list")
+    assert found["raw"] == {"id": 12, **marks}
+
+
+def test_an_annotation_without_a_result_does_not_touch_the_others(tmp_path: Path) -> None:
+    built = build_tasks(tmp_path, task(TEXT, BARE | {"ground_truth": True}, [ANN], BARE | {"was_cancelled": True}))
+    assert (built.codes, built.results) == ({"bad-annotation": 1}, (1, 0, 0))
+    assert built.spans() == [(0, 3, "Ann")]
+    assert built.counts["annotations_cancelled"] == 1
+
+
+def test_an_empty_annotation_of_a_task_that_showed_nothing(tmp_path: Path) -> None:
+    """Without `data` there was no text to read, so an empty result does not say that there is nothing to mark."""
+    made = {"id": 12, "completed_by": 1, "result": []}
+    built = build_tasks(tmp_path, ONE, {"id": 2, "annotations": [made]})
+    assert (built.codes, built.results) == ({"bad-annotation": 1, "no-text": 1}, (1, 0, 0))
+    assert built.problem("bad-annotation")["annotation_id"] == "12"
+    states = {row["article_id"]: STATES[row["state"]] for row in built.rows("articles")}
+    assert states == {"1": "annotated", "2": "unannotated"}
+
+
+@pytest.mark.parametrize("odd", ["", ', "rank": NaN'])
+def test_an_entry_without_data_and_results_is_no_article(tmp_path: Path, odd: str) -> None:
+    bare = json.dumps({"id": 2, "annotations": [BARE]})
+    built = build_raw(tmp_path, f"[{json.dumps(ONE)}, {bare[:-1]}{odd}}}]")
+    assert (built.codes, built.results) == ({"bad-annotation": 1}, (1, 0, 0))
+    assert [row["article_id"] for row in built.rows("articles")] == ["1"]
+
+
+WITHOUT_TEXTS = {"codebook": {"version": "1"}, "texts": {}, "layers": {"spans": {"labels": {"PER": {}}}}}
+
+
+@pytest.mark.parametrize("codebook", [{}, WITHOUT_TEXTS])
+def test_a_region_of_a_task_without_data_has_no_text(tmp_path: Path, codebook: dict[str, Any]) -> None:
+    """The problem was `wrong-text` with a hint about the codebook where nothing in the exports showed a text."""
+    built = build_tasks(tmp_path, {"id": 2, "annotations": [{"id": 12, "result": [ANN]}]}, codebook=codebook)
+    assert built.codes == {"no-text": 2, "unknown-annotator": 1}
+    (cause,) = [found for found in built.problems if found["cause"] is None and found["code"] == "no-text"]
+    assert cause["message"] == "the task has no `data`, so its text is unknown (1 other problem follows from it)"
+    assert "export the tasks with their data" in cause["hint"]
+
+
+@pytest.mark.parametrize("odd", ["", ', "rank": NaN'])
+@pytest.mark.parametrize(
+    ("foreign", "name"),
+    [
+        ({"images": [], "categories": [], "annotations": []}, "COCO"),
+        ({"images": [], "annotations": [{"id": 1, "image_id": 1, "bbox": [0, 0, 9, 9]}]}, "COCO"),
+        ({"image_id": 1, "bbox": [0, 0, 9, 9], "category_id": 2}, "COCO"),
+        ({"data": "Ann met Bob.", "label": [[0, 3, "PER"]]}, "doccano's JSON"),
+        ({"text": "Ann met Bob.", "annotations": [], "denotations": []}, "PubAnnotation"),
+        (["Ann met Bob.", {"entities": [[0, 3, "PER"]]}], "spaCy's training data"),
+    ],
+)
+def test_what_another_tool_wrote_among_tasks_is_no_task(tmp_path: Path, foreign: Any, name: str, odd: str) -> None:
+    text = json.dumps(foreign)
+    text = f"{text[:-1]}{odd}}}" if isinstance(foreign, dict) else text
+    built = build_raw(tmp_path, f"[{json.dumps(ONE)}, {text}, {json.dumps(ONE | {'id': 3})}]")
+    assert built.problem("not-a-task")["message"] == f"this looks like {name}, not like a task"
+    assert built.codes.keys() <= {"not-a-task", "duplicate-task", "duplicate-annotation"}
+    assert [row["article_id"] for row in built.rows("articles")] == ["1"]
+
+
+@pytest.mark.parametrize(("value", "kind"), [(5, "a number"), (["Ann"], "a list"), ({"a": "Ann"}, "an object")])
+def test_a_text_that_is_no_text_is_a_problem_with_seeds_too(tmp_path: Path, value: Any, kind: str) -> None:
+    found = {"id": "x", "data": {"text": value}, "annotations": [{"id": 11, "completed_by": 1, "result": []}]}
+    for name, seeds in (("seeds", {"x.txt": TEXT}), ("tasks", {})):
+        built = build_tasks(tmp_path / name, found, seeds=seeds)
+        assert built.codes == {"no-text": 1}
+        assert (
+            built.problem("no-text")["message"] == f"field 'text' of the task's data contains {kind}; expected a text"
+        )
 
 
 def test_what_nothing_reads_may_be_of_any_type(tmp_path: Path) -> None:
@@ -498,4 +756,91 @@ def test_huge_numbers(tmp_path: Path, digits: int) -> None:
 def test_the_order_and_number_of_files_make_no_difference(tmp_path: Path) -> None:
     one = build_case(tmp_path / "1", {"exports": {"a.json": [ONE, TWO]}})
     two = build_case(tmp_path / "2", {"exports": {"z.json": ONE, "b.jsonl": {"raw": json.dumps(TWO)}}})
-    assert one.manifest["content_digest"] == two.manifest["content_digest"]
+    assert one.manifest.content_digest == two.manifest.content_digest
+
+
+def test_votes_have_the_labels_of_a_region_in_the_order_in_which_they_were_given(tmp_path):
+    layer = {"labels": {"PER": {}, "LOC": {}, "ORG": {}}, "multiple": True}
+    region = span(0, 3, "Ann")
+    region["value"]["labels"] = ["ORG", "PER", "ORG"]
+    plain = span(4, 7, "met", id="r2")
+    built = build_tasks(tmp_path, task("Ann met Bob.", [region, plain]), codebook={"layers": {"spans": layer}})
+    assert [row["labels"] for row in built.rows("votes")] == [["ORG", "PER"], ["PER"]]
+    assert [row["labels"] for row in built.rows("spans")] == [[0, 2], [0]]
+    assert built.rows("articles")[0]["spans"][0]["labels"] == [0, 2]
+
+
+def test_of_a_required_value_about_a_text_that_the_task_lacks_nothing_is_said(tmp_path):
+    texts = {"a": {"field": "text"}, "b": {"field": "other"}}
+    document = {"topic": {"kind": "text", "text": "b", "required": True}}
+    codebook = {"texts": texts, "document": document, "layers": {"spans": {"labels": {"PER": {}}, "text": "a"}}}
+    built = build_tasks(
+        tmp_path,
+        task("Ann", []),
+        task("Bob", [], id=2) | {"data": {"text": "Bob", "other": "Eve"}},
+        codebook=codebook,
+    )
+    assert [(found["code"], found["article_id"]) for found in built.problems] == [
+        ("no-text", "1"),
+        ("missing-value", "2"),
+    ]
+
+
+def test_a_config_of_the_schema_that_nothing_fills_is_refused(tmp_path, monkeypatch):
+    own = schema.configs
+    more = {"topics": schema.Struct({"article_id": schema.STRING})}
+    for module in (schema, span_tables):
+        monkeypatch.setattr(module, "configs", lambda codebook: own(codebook) | more)
+    with pytest.raises(NewsParallaxError, match=r"schema\.py: declares the config topics, but no code makes its rows"):
+        build_tasks(tmp_path, task("Ann", [span(0, 3, "Ann")]))
+    assert not (tmp_path / "built").exists()
+
+
+SPELLED = {
+    "codebook": {
+        "codebook": {"version": "1"},
+        "texts": {"text": {"field": "text"}},
+        "layers": {
+            "entities": {
+                "labels": {"PERSON": {}, "PLACE": {}},
+                "attributes": {
+                    "tone": {"kind": "choice", "values": {"friendly": {}, "hostile": {}}, "control": "tone"},
+                    "who": {"kind": "ref", "control": "who"},
+                },
+                "relations": {"lives_in": {"to": ["entities"], "alias": "lives in"}},
+            }
+        },
+    },
+    "entities": {"ann-lee": {"type": "PERSON", "names": {"Ann": "name"}}},
+}
+MARK = span(0, 3, "Ann", "PERSON", from_name="entities")
+VALUE = {"id": "r1", "type": "choices"}
+
+
+@pytest.mark.parametrize(
+    ("item", "code", "meant"),
+    [
+        (MARK | {"id": "x", "from_name": "entites"}, "unknown-control", "entities"),
+        (MARK | {"id": "x", "from_name": "Entities"}, "unknown-control", "entities"),
+        (span(8, 11, "Bob", "PRESON", from_name="entities", id="x"), "unknown-label", "PERSON"),
+        (VALUE | {"from_name": "tone", "value": {"choices": ["freindly"]}}, "unknown-value", "friendly"),
+        (VALUE | {"from_name": "who", "value": {"text": ["ann_lee"]}}, "unknown-reference", "ann-lee"),
+        ({"type": "relation", "from_id": "r1", "to_id": "r1", "labels": ["livesin"]}, "unknown-relation", "lives in"),
+    ],
+)  # fmt: skip
+def test_a_misspelled_name_is_told_with_what_was_meant(
+    tmp_path: Path, item: dict[str, Any], code: str, meant: str
+) -> None:
+    built = build_tasks(tmp_path, task(TEXT, [MARK, item]), **SPELLED)
+    assert built.problem(code)["message"].endswith(f"; did you mean {meant!r}?")
+
+
+def test_a_name_that_is_like_no_other_is_told_without_a_guess(tmp_path: Path) -> None:
+    built = build_tasks(tmp_path, task(TEXT, [MARK | {"from_name": "zzz"}]), **SPELLED)
+    assert built.problem("unknown-control")["message"].startswith("control 'zzz' belongs to no")
+
+
+def test_addresses_are_looked_for_at_each_at_sign() -> None:
+    text = "a@b, x.y+z@mail.example.org; @home c@example.org. " + "w" * 500_000 + "@example.org " + "@" * 5000
+    assert list(addresses(text)) == ["x...@mail.example.org", "c...@example.org", "w...@example.org"]
+    assert list(addresses(text, {"c@example.org"}))[1] == "w...@example.org"

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import write_corpus
-from newsparallax.core.errors import ExportError, UsageError
-from newsparallax.core.exchange import AGAIN, MARK, REVIEW, Keeper, beginning, file_text, merge, sent_mark
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.label_studio.export_files import ExportFiles, file_name, split_exports
+from helpers import ROOT, write_corpus
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.errors import ExportError, UsageError
+from newsparallax.labelling.exchange import AGAIN, MARK, REVIEW, Keeper, beginning, file_text, merge, sent_mark
+from newsparallax.labelling.pulling import ExportFiles, file_name, split_exports
 
-ROOT = Path(__file__).parents[1]
 CONTEXT = open_corpus(ROOT).context
 KEEPER = Keeper(CONTEXT)
 EXPORTS = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(ROOT.glob("annotations/exports/*.json"))]
@@ -256,7 +254,7 @@ def test_tasks_of_other_shapes_keep_their_annotations(tmp_path, odd, results):
 
 def test_what_is_no_annotation_is_told(tmp_path):
     files = ExportFiles(corpus_with(tmp_path, {"x.json": [about("x", None)]}))
-    with pytest.raises(ExportError, match=r"x\.json: holds what is no task, or no annotation"):
+    with pytest.raises(ExportError, match=r"x\.json: contains an entry that is not a task or an annotation"):
         files.of("x")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from helpers import write_corpus
-from newsparallax.core.registry import Annotator
-from newsparallax.core.toml import read_toml
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.label_studio.home import home_of, make_home
-from newsparallax.edges.label_studio.people import People, Seen
+from helpers import task, write_corpus
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.registries import Annotator
+from newsparallax.corpus.toml import read_toml
+from newsparallax.labelling.home import home_of, make_home
+from newsparallax.labelling.people import People, Seen
 
 
 def test_a_pseudonym_that_the_maintainer_keeps_for_somebody_is_given_to_nobody_else(tmp_path):
@@ -22,3 +22,14 @@ def test_a_pseudonym_that_the_maintainer_keeps_for_somebody_is_given_to_nobody_e
     assert (first, both) == ({3: 2}, {3: 2, 4: 3})
     known = read_toml(tmp_path / "annotations/annotators.toml", dict[str, Annotator])
     assert {name: annotator.ids for name, annotator in known.items()} == {"m1": [1], "a1": [3], "a2": [2]}
+
+
+def test_users_of_two_servers_with_one_number_are_different_people(tmp_path):
+    """And neither is the person whom an export from elsewhere knows by a number, however it is spelled."""
+    made = [{"id": 1, "completed_by": "7", "result": []}, {"id": 2, "completed_by": {"id": 8}, "result": []}]
+    write_corpus(tmp_path, {"annotators": {}, "exports": {"a.json": [task("Ann.", *made)]}})
+    make_home(home_of(tmp_path))
+    people = People(open_corpus(tmp_path), home_of(tmp_path), lambda _: None)
+    numbers = [people.numbers({7: Seen(f"{name}@example.org", True, False)}) for name in ("ann", "bob", "Ann")]
+    assert numbers == [{7: 9}, {7: 10}, {7: 9}]
+    assert b"example.org" not in (tmp_path / "annotations/annotators.toml").read_bytes()

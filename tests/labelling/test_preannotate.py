@@ -17,20 +17,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_studio_sdk.label_interface import LabelInterface
 
-from helpers import build_case
-from newsparallax.core.codebook import Codebook
-from newsparallax.core.context import Context
-from newsparallax.core.errors import CorpusError, UsageError
-from newsparallax.core.folding import fold
-from newsparallax.core.lexicon import Lexicon, validate_lexicon
-from newsparallax.core.preannotate import Prediction, apart
-from newsparallax.core.registry import Corpus, Entity
-from newsparallax.core.render.label_config import MOST_ENTITIES, render_label_config
-from newsparallax.core.toml import parse_toml
-from newsparallax.edges.folder import CorpusFolder, open_corpus
-from newsparallax.edges.matcher import Matcher
+from helpers import ROOT, build_case
+from newsparallax.corpus.codebook import Codebook
+from newsparallax.corpus.folder import CorpusFolder, open_corpus
+from newsparallax.corpus.lexicon import Lexicon, validate_lexicon
+from newsparallax.corpus.lookup import CorpusSpec
+from newsparallax.corpus.registries import Corpus, Entity
+from newsparallax.corpus.toml import parse_toml
+from newsparallax.errors import CorpusError, UsageError
+from newsparallax.labelling.prelabel import Matcher, Prediction, apart
+from newsparallax.render.label_config import MAX_ENTITIES, render_label_config
+from newsparallax.text.folding import fold
 
-ROOT = Path(__file__).parents[1]
 OWN = open_corpus(None)
 CODEBOOK = """
 codebook.version = "1"
@@ -59,12 +57,12 @@ attributes.who = { kind = "ref", types_match_label = true }
 """
 
 
-def context_of(entities: dict[str, Entity], codebook: str = CODEBOOK) -> Context:
+def context_of(entities: dict[str, Entity], codebook: str = CODEBOOK) -> CorpusSpec:
     made = parse_toml(codebook.encode(), Codebook, name="codebook.toml")
-    return Context(Corpus("test", "0.1.0"), made, entities, {})
+    return CorpusSpec(Corpus("test", "0.1.0"), made, entities, {})
 
 
-def lexicon_of(toml: str, context: Context | None = None) -> Lexicon:
+def lexicon_of(toml: str, context: CorpusSpec | None = None) -> Lexicon:
     lexicon = parse_toml(toml.encode(), Lexicon, name="lexicon.toml")
     given_context = context or context_of({})
     validate_lexicon(lexicon, given_context.codebook, given_context.entities)
@@ -120,6 +118,7 @@ def marks(predictions: list[Prediction]) -> list[dict[str, Any]]:
         ("Ruse", "Ruse\u0301 Rus\u00e9", 0),
         ("O'Brien", "O'Brien O\u2019Brien O\u02bcBrien O\uff07BRIEN", 4),
         ("Ukraine", "Uk\u00adraine \ufeffUkraine\u2060 \u200eUkraine\u200f", 3),
+        ("Ukraine", "Uk\u200braine Uk\u3164raine \u2800Ukraine", 3),
         ("\U0001f1fa\U0001f1e6 Kyiv", "\U0001f1fa\U0001f1e6\n\nKyiv", 1),
         ("Kyiv", "\U0001f1fa\U0001f1e6Kyiv\U0001f600 \U0001d54fKyiv", 1),
         ("Россия", "Россия, РОССИЯ и Россияне", 2),
@@ -239,7 +238,7 @@ def test_only_a_tied_reference_that_goes_with_the_label_is_given():
 
 
 def test_a_list_too_long_to_choose_from_is_typed_in():
-    entities = {f"e{number}": Entity("PER", names={f"Name{number}": ""}) for number in range(MOST_ENTITIES + 1)}
+    entities = {f"e{number}": Entity("PER", names={f"Name{number}": ""}) for number in range(MAX_ENTITIES + 1)}
     context = context_of(entities)
     (prediction,) = Matcher(context, None, names=True, terms=False).predict("Name7")
     mark, reference = prediction.result
@@ -316,7 +315,7 @@ def seeds() -> dict[str, str]:
     return {key: text for key, text in found.items() if text}
 
 
-def errors_of(context: Context, predictions: list[Prediction]) -> list[str]:
+def errors_of(context: CorpusSpec, predictions: list[Prediction]) -> list[str]:
     """What Label Studio's own validation says against predictions."""
     interface = LabelInterface(render_label_config(context.codebook, context.entities))
     sent = [{"model_version": source, "result": result} for source, result in predictions]
@@ -490,16 +489,26 @@ def test_names_come_before_terms():
 @pytest.mark.parametrize(
     ("entities", "lexicon", "asked", "message"),
     [
-        ({}, None, "names", "entities.toml has no names\n  give the entities `names`, or predict from terms alone"),
-        ({"a": Entity("PER", names={"--": ""})}, None, "names", "entities.toml has no names\n  give the entities"),
-        ({"a": Entity("RIVER", names={"Nile": ""})}, None, "names", "no name of entities.toml can be marked: no layer"),
-        ({}, None, "terms", "there is no lexicon: annotations/lexicon.toml is not there\n  write it, or predict"),
-        ({}, "", "terms", "lexicon.toml has no term that can be marked\n  give it terms of layers about a plain"),
+        ({}, None, "names", "entities.toml has no names\n  add `names` to the entities, or predict from terms only"),
+        ({"a": Entity("PER", names={"--": ""})}, None, "names", "entities.toml has no names\n  add `names` to"),
+        (
+            {"a": Entity("RIVER", names={"Nile": ""})},
+            None,
+            "names",
+            "no name in entities.toml can be predicted: no layer",
+        ),
+        (
+            {},
+            None,
+            "terms",
+            "there is no lexicon: annotations/lexicon.toml does not exist\n  write the lexicon, or predict",
+        ),
+        ({}, "", "terms", "lexicon.toml has no term that can be predicted\n  add terms for layers of a plain"),
         (
             {},
             TERM.replace('"words"', '"tags"').replace("SOFT", "GPE"),
             "terms",
-            "lexicon.toml has no term that can be marked",
+            "lexicon.toml has no term that can be predicted",
         ),
     ],
 )
@@ -517,7 +526,7 @@ def test_without_the_extra_the_message_says_how_to_install_it(monkeypatch):
 
 
 ANYWHERE = {"x": Entity("PER"), "y": Entity("GPE")}
-WHY = "\n  say where the term comes from: `source` (a key of [sources]), `note`, or both"
+WHY = "\n  state the origin of the term: `source` (a key of [sources]), `note`, or both"
 
 
 @pytest.mark.parametrize(
@@ -530,12 +539,12 @@ WHY = "\n  say where the term comes from: `source` (a key of [sources]), `note`,
         (('"SOFT"', '"soft word"'), "terms.term.label: expected a label of words, SOFT, HARD, found 'soft word'"),
         (
             ('note = "for a test"', 'attributes = { plian = "x" }'),
-            "terms.term.attributes.plian: expected attributes of words out of plain, thing, kinds, stars, "
+            "terms.term.attributes.plian: expected attributes of words, one of plain, thing, kinds, stars, "
             "found 'plian'",
         ),
         (
             ('label = "SOFT"', 'label = "HARD"\nattributes = { kinds = "a" }'),
-            "terms.term.attributes.kinds: kinds does not go with HARD, only with SOFT",
+            "terms.term.attributes.kinds: attribute kinds does not apply to label HARD, only to SOFT",
         ),
         (
             ('note = "', 'attributes = { stars = "5" }\nnote = "'),
@@ -565,6 +574,7 @@ WHY = "\n  say where the term comes from: `source` (a key of [sources]), `note`,
             ('layer = "words"\nlabel = "SOFT"', 'layer = "names"\nlabel = "PER"\nattributes = { who = "y" }'),
             "terms.term.attributes.who: expected an entity of the type PER, found y, which is GPE",
         ),
+        (("terms.term", 'terms."\u3164"'), "terms.\u3164: expected a letter or digit at both ends, found '\u3164'"),
         (("terms.term", 'terms." term"'), "terms.\" term\": expected a letter or digit at both ends, found ' term'"),
         (
             ('note = "', 'variants = [""]\nnote = "'),
@@ -572,19 +582,19 @@ WHY = "\n  say where the term comes from: `source` (a key of [sources]), `note`,
         ),
         (
             ('note = "', 'variants = ["terms", "TERM"]\nnote = "'),
-            "terms.term.variants: 'TERM' already stands under terms.term",
+            "terms.term.variants: 'TERM' is already in terms.term",
         ),
         (
             ('note = "', 'not_in = ["long word"]\nnote = "'),
-            "terms.term.not_in: expected a phrase that holds the term, found 'long word'",
+            "terms.term.not_in: expected a phrase that contains the term, found 'long word'",
         ),
         (('note = "for a test"', 'source = "me"'), "terms.term.source: expected one of none, found 'me'" + WHY),
         (('note = "for a test"', ""), "terms.term.note: expected a source or a note, found neither" + WHY),
         (('note = "', 'case = "any"\nnote = "'), 'terms.term.case: expected one of exact, free, found "any"'),
         (
             ('note = "', 'varaints = []\nnote = "'),
-            "terms.term: unknown key varaints, expected keys out of layer, label, variants, not_in, case, attributes, "
-            "source, note; is variants meant?",
+            "terms.term: unknown key varaints; expected one of layer, label, variants, not_in, case, attributes, "
+            "source, note; did you mean variants?",
         ),
     ],
 )
@@ -597,7 +607,7 @@ def test_a_lexicon_that_the_codebook_does_not_know(change, message):
 def test_two_terms_of_a_layer_cannot_be_spelled_alike():
     both_layers = TERM + TERM.replace("term]", "TERM]").replace('"words"', '"names"').replace("SOFT", "PER")
     assert len(lexicon_of(both_layers).terms) == 2
-    with pytest.raises(CorpusError, match=r"^lexicon\.toml: terms\.TERM: 'TERM' already stands under terms\.term$"):
+    with pytest.raises(CorpusError, match=r"^lexicon\.toml: terms\.TERM: 'TERM' is already in terms\.term$"):
         lexicon_of(TERM + TERM.replace("term]", "TERM]"))
 
 

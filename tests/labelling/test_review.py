@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from helpers import span, task, write_corpus
-from newsparallax.core.article import RawTask, convert_article
-from newsparallax.core.exchange import REVIEW
-from newsparallax.core.render.label_config import render_label_config
-from newsparallax.core.review import dispute_items, review, review_config, to_review
-from newsparallax.edges.folder import open_corpus
+from helpers import ROOT, span, task, write_corpus
+from newsparallax.convert.article import RawTask, convert_article
+from newsparallax.convert.article_rows import Rows
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.labelling.adjudication import dispute_items, review, review_config, to_review
+from newsparallax.labelling.exchange import REVIEW, Keeper
+from newsparallax.render.label_config import render_label_config
 
 TEXT = "Putin went to Pyongyang on Sunday to see Kim Jong-un."
 CODEBOOK = {
@@ -119,8 +119,8 @@ def test_a_value_on_which_they_differ_is_left_open(converted):
     )  # fmt: skip
     assert [item["type"] for item in found.items] == ["labels", "labels"]
     assert [one.line() for one in found.disputes] == [
-        "0-5 “Putin” spans arrow near · a: “Pyongyang”; b: “Sunday”",
         "0-5 “Putin” spans kind · a: name; b: title",
+        "0-5 “Putin” spans relation near · a: “Pyongyang”; b: “Sunday”",
         "27-33 “Sunday” spans · a: nothing; b: PER “Sunday”",
     ]
 
@@ -197,7 +197,7 @@ def test_the_latest_annotation_of_somebody_counts(converted):
 
 @pytest.mark.parametrize("corpus", [".", "tests/corpora/zeitung", "tests/corpora/from_tasks"])
 def test_the_page_of_the_adjudicator_has_all_controls_of_the_annotators(corpus):
-    context = open_corpus(Path(__file__).parents[1] / corpus).context
+    context = open_corpus(ROOT / corpus).context
     plain = render_label_config(context.codebook, context.entities)
     names = [element.get("name") for element in fromstring(plain).iter() if element.get("name")]
     found = [element.get("name") for element in fromstring(review_config(plain, context)).iter() if element.get("name")]
@@ -209,3 +209,47 @@ def test_of_two_starred_annotations_the_human_one_is_gold(converted):
     assert (found.gold.annotator, found.gold.kind, found.problems) == ("a", "human", [])
     _, found = converted(made(2, [], ground_truth=True), made(1, [], ground_truth=True), made(3, [], ground_truth=True))
     assert [problem.code for problem in found.problems] == ["gold-conflict"]
+
+
+TWO_TEXTS = CODEBOOK | {"texts": {"text": {"field": "text"}, "other": {"field": "other"}}}
+
+
+def tone(value, to_name):
+    return {"id": f"t-{to_name}", "from_name": "tone", "to_name": to_name, "type": "choices", "value": {"choices": [value]}}  # fmt: skip  # noqa: E501
+
+
+@pytest.fixture
+def of_two_texts(tmp_path):
+    def convert(*annotations, data):
+        write_corpus(tmp_path, {"codebook": TWO_TEXTS, "annotators": PEOPLE, "exports": {}})
+        context = open_corpus(tmp_path).context
+        raw = RawTask("x.json", json.dumps({"id": 1, "data": data, "annotations": list(annotations)}).encode())
+        return context, convert_article(context, "1", [raw], lambda _: None)
+
+    return convert
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_value_that_is_disputed_about_one_text_is_not_agreed_because_it_is_about_another(of_two_texts, order):
+    """Both are values of one control: an adjudicator got the disputed one as agreed."""
+    first = [tone("calm", "text"), tone("calm", "other")][::order]
+    second = [tone("calm", "text"), tone("loud", "other")][::order]
+    context, found = of_two_texts(made(1, first), made(2, second), data={"text": TEXT, "other": "Quiet."})
+    texts = {name: shown.index.text for name, shown in found.texts.items()}
+    reviewed = review(context, found.marked, texts)
+    assert [one.line() for one in reviewed.disputes] == ["tone of other · a: calm; b: loud"]
+    assert reviewed.items == [tone("calm", "text") | {"origin": "prediction"}]
+
+
+def test_values_about_several_texts_are_kept_in_one_order(of_two_texts):
+    context, _ = of_two_texts(data={"text": TEXT, "other": "Quiet."})
+    items = [tone("calm", "text"), tone("loud", "other")]
+    assert Keeper(context).result(items) == Keeper(context).result(items[::-1])
+
+
+def test_a_value_about_a_text_that_is_missing_does_not_replace_that_of_the_first(of_two_texts):
+    for items in ([tone("loud", "other"), tone("calm", "text")], [tone("calm", "text"), tone("loud", "other")]):
+        context, found = of_two_texts(made(1, items), data={"text": TEXT})
+        rows = Rows(context)
+        rows.add(found)
+        assert rows.tables()["articles"]["tone"].to_pylist() == [0]

@@ -7,9 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsparallax.core.errors import NewsParallaxError
-from newsparallax.core.render.markdown import parted
-from newsparallax.edges.release.card_merge import merge_cards
+from newsparallax._util.markdown import parted
+from newsparallax.errors import NewsParallaxError
+from newsparallax.release.card_merge import merge_cards
 
 
 def card(version="1", front=(), prose=("First.", "Second.", "Third."), configs="old"):
@@ -87,7 +87,7 @@ def test_what_was_changed_by_hand_stays_unless_the_release_changes_it_too():
     merged = merge_cards(ours, theirs, OLD)
     assert "Second, better.\nSecond, by hand.\n" in merged.text
     assert front(merged.text)["license"] == "mit"
-    assert merged.notes[0] == "did not keep `license` of the front matter, which this release says too, differently"
+    assert merged.notes[0] == "did not keep `license` of the front matter: this release has another value for it"
 
 
 def test_lists_get_what_either_side_added():

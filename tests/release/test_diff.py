@@ -14,25 +14,25 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import build_case
-from newsparallax.core.changes import RULES
-from newsparallax.core.errors import NewsParallaxError, UsageError
-from newsparallax.core.render.changes import lines
-from newsparallax.core.versions import allows, next_version, parse
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.release.commands import run_diff
-from newsparallax.edges.release.diff import Comparison, compare
-from newsparallax.edges.release.sources import Source, read_manifest
+from helpers import ROOT, build_case
+from newsparallax.building.run import build
+from newsparallax.cli.release import run_diff
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.versions import allows, next_version, parse
+from newsparallax.dataset.manifest import FileFacts, Manifest
+from newsparallax.dataset.sources import Source, read_manifest
+from newsparallax.errors import NewsParallaxError, UsageError
+from newsparallax.release.diff.report import Comparison, compare, lines
+from newsparallax.release.diff.rules import RULES
 from test_properties import examples
 
-ROOT = Path(__file__).parents[1]
 PEAK_MB = 300  # 85 of them are the libraries; all rows of both sides as Python values would take 1,000
 _spec = importlib.util.spec_from_file_location("diff_benchmark", ROOT / "benchmarks/diff.py")
 assert _spec
@@ -671,7 +671,7 @@ GOLDEN: list[tuple[Callable[[Case], None], str | None, list[str]]] = [
         "patch",
         [
             "patch article corrected a3: state annotated -> cancelled",
-            "patch who made the gold of article a3: annotator a -> nothing, annotator_kind human -> nothing, adjudicated False -> nothing, gold single -> nothing",  # noqa: E501
+            "patch who made the gold of article a3: annotator a -> nothing, annotator_kind human -> nothing, adjudicated False -> nothing, gold single -> nothing, annotation_id 13 -> nothing",  # noqa: E501
             "patch annotation corrected a3: 3/13.cancelled False -> True",
             "patch span withdrawn names s-ae64597b40b3e73c in a3: label LOC, start 36, end 40",
             "patch tags of block withdrawn tokens a3#0 in a3: start 0, end 41",
@@ -717,7 +717,7 @@ def test_every_rule_is_provoked_by_an_edit():
 def rewritten(source: Source, folder: Path, change: Callable[[str, pa.Table], list[pa.Table]]) -> Source:
     """The dataset with the tables of each file changed, each divided into files anew, with a manifest that says so."""
     shutil.copytree(source.folder, folder)
-    files = {name: said for name, said in source.manifest["files"].items() if not name.endswith(".parquet")}
+    files = {name: said for name, said in source.manifest.files.items() if not name.endswith(".parquet")}
     for path in sorted(folder.glob("*/*.parquet")):
         table = pq.read_table(path)
         path.unlink()
@@ -725,9 +725,9 @@ def rewritten(source: Source, folder: Path, change: Callable[[str, pa.Table], li
             place = path.with_name(f"{path.stem.rpartition('-')[0]}-{number:05}.parquet")
             pq.write_table(part, place)
             digest = hashlib.sha256(place.read_bytes()).hexdigest()
-            files[place.relative_to(folder).as_posix()] = {"sha256": digest, "rows": part.num_rows}
-    manifest = {**source.manifest, "files": files, "content_digest": ""}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+            files[place.relative_to(folder).as_posix()] = FileFacts(digest, rows=part.num_rows)
+    manifest = msgspec.structs.replace(source.manifest, files=files, content_digest="")
+    (folder / "manifest.json").write_text(json.dumps(manifest.as_json()))
     return Source(folder.name, folder, manifest)
 
 
@@ -743,7 +743,7 @@ def test_rows_in_another_order_and_other_files_are_the_same_rows(before, tmp_pat
         return [back.slice(0, 1), back.slice(1)]
 
     after = rewritten(before, tmp_path / "new", shuffled)
-    assert {name for name in after.manifest["files"] if "-00001" in name}
+    assert {name for name in after.manifest.files if "-00001" in name}
     assert compare(before, after).counts == {}
 
 
@@ -767,9 +767,8 @@ def test_a_release_without_words_equals_its_build_where_texts_may_not_be_passed_
 
 
 def test_two_builds_of_this_corpus_differ_in_nothing(tmp_path):
-    with patch("newsparallax.edges.build.read_back"):
-        one = build(open_corpus(ROOT), tmp_path / "one").place
-        other = build(open_corpus(ROOT), tmp_path / "other").place
+    one = build(open_corpus(ROOT), tmp_path / "one", verify=False).place
+    other = build(open_corpus(ROOT), tmp_path / "other", verify=False).place
     assert compare(Source("one", one, read_manifest(one)), Source("other", other, read_manifest(other))).bump is None
 
 
@@ -819,9 +818,9 @@ def dataset(folder: Path, rows: list[dict[str, Any]], files: int = 1) -> Source:
         path = folder / f"spans/train-{number:05}.parquet"
         pq.write_table(pa.Table.from_pylist(part, SCHEMA), path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        listed[f"spans/train-{number:05}.parquet"] = {"sha256": digest, "rows": len(part)}
-    manifest = {"name": "any", "version": "1.0.0", "files": listed}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+        listed[f"spans/train-{number:05}.parquet"] = FileFacts(digest, rows=len(part))
+    manifest = Manifest("any", "1.0.0", "", files=listed)
+    (folder / "manifest.json").write_text(json.dumps(manifest.as_json()))
     return Source(str(folder), folder, manifest)
 
 
@@ -996,16 +995,16 @@ def test_damaged_and_foreign_datasets_are_refused(before, tmp_path):
         pq.write_table(pa.concat_tables([table.slice(1), table.slice(1, 1)]), folder / file)
         manifest["files"][file]["sha256"] = hashlib.sha256((folder / file).read_bytes()).hexdigest()
 
-    assert "columns are not those that its features describe" in spoiled("columns", other_columns)
-    assert "manifest.json: content_digest: states the same content digest as" in spoiled("content", other_rows)
+    assert "has other columns than its features describe" in spoiled("columns", other_columns)
+    assert "manifest.json: content_digest: has the same content digest as" in spoiled("content", other_rows)
     assert f"truncated/{file}: is not a Parquet file" in spoiled("truncated", truncated)
     assert "cannot be read as Parquet" in spoiled("page", broken_page)
     assert f"plain/{file}: its schema states no features" in spoiled("plain", no_features)
     lies = spoiled("rows", lambda folder, manifest: manifest["files"][file].update(rows=9))
-    assert f"rows/{file}: has 6 rows, but the manifest says 9" in lies
+    assert f"rows/{file}: has 6 rows; the manifest states 9" in lies
     lies = spoiled("digest", lambda folder, manifest: manifest["files"][file].update(sha256="0"))
-    assert f"digest/{file}: is not the file that the manifest describes: another digest" in lies
-    assert f"gone/{file}: the manifest lists it, but it cannot be read" in spoiled(
+    assert f"digest/{file}: differs from the manifest: it has another digest" in lies
+    assert f"gone/{file}: is in the manifest, but cannot be read" in spoiled(
         "gone", lambda folder, manifest: (folder / file).unlink()
     )
 
@@ -1013,8 +1012,8 @@ def test_damaged_and_foreign_datasets_are_refused(before, tmp_path):
         (folder / file).unlink()
         (folder / file).symlink_to("train-00000.parquet")
 
-    assert f"loop/{file}: the manifest lists it, but it cannot be read: Too many levels" in spoiled("loop", loop)
-    assert "more/names/train-00001.parquet: the manifest does not list it" in spoiled(
+    assert f"loop/{file}: is in the manifest, but cannot be read: Too many levels" in spoiled("loop", loop)
+    assert "more/names/train-00001.parquet: is not in the manifest" in spoiled(
         "more", lambda folder, manifest: shutil.copy(folder / file, folder / "names/train-00001.parquet")
     )
     assert "lists a file outside of its folder" in spoiled(
@@ -1022,7 +1021,7 @@ def test_damaged_and_foreign_datasets_are_refused(before, tmp_path):
     )
     other = spoiled("other", lambda folder, manifest: manifest.update(name="another"))
     assert "other is 'another': two corpora, not two versions of one" in other
-    assert "'one' is no version" in spoiled("version", lambda folder, manifest: manifest.update(version="one"))
+    assert "'one' is not a version" in spoiled("version", lambda folder, manifest: manifest.update(version="one"))
 
 
 def test_nothing_stays_in_the_temporary_folder(before, tmp_path, monkeypatch):
@@ -1032,7 +1031,7 @@ def test_nothing_stays_in_the_temporary_folder(before, tmp_path, monkeypatch):
     label_corrected(case)
     after = built(tmp_path / "new", case)
     assert compare(before, after).bump == "patch"
-    with patch("newsparallax.edges.release.diff.file_changes", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):  # fmt: skip  # noqa: E501
+    with patch("newsparallax.release.diff.report.file_changes", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):  # fmt: skip  # noqa: E501
         compare(before, after)
     assert list((tmp_path / "tmp").iterdir()) == []
 
@@ -1053,8 +1052,8 @@ def test_the_command_prints_a_table_json_and_a_section_of_the_changelog(before, 
     after = built(tmp_path / "new", case)
     table = run(before.folder, after.folder)
     assert (table.returncode, table.stderr) == (0, "")
-    end = "smallest honest bump: major, 0.1.0 -> 0.2.0 (below 1.0.0 a major change takes the minor place); 0.1.0 is too small"  # noqa: E501
-    reason = "span moved (names): 1 (what others have keyed to ids and offsets no longer fits)"
+    end = "smallest sufficient version bump: major, 0.1.0 -> 0.2.0 (below 1.0.0, a major change increases the minor number); version 0.1.0 is too small"  # noqa: E501
+    reason = "span moved (names): 1 (references by id and offset no longer fit)"
     assert table.stdout.splitlines()[0] == "small 0.1.0 -> 0.1.0"
     assert [line.strip() for line in table.stdout.splitlines()[-3:-1]] == [end, reason]
 
@@ -1076,14 +1075,14 @@ def test_the_command_prints_a_table_json_and_a_section_of_the_changelog(before, 
         "- `tokens`: tags of block corrected: `a1#0` (`tags`).\n"
         "- `votes`: vote corrected: `11/s-78eac290d6c78614` (`attributes.note`).\n"
     )
-    assert printed(before) == "small 0.1.0 -> 0.1.0\nnothing changed: no new version is needed\n"
+    assert printed(before) == "small 0.1.0 -> 0.1.0\nnothing changed; no new version is needed\n"
 
 
 def test_the_command_stops_with_one_message(before, tmp_path):
-    with pytest.raises(UsageError, match="hub:x names no dataset"):
+    with pytest.raises(UsageError, match="hub:x is not the name of a dataset"):
         run_diff(str(before.folder), "hub:x", as_json=False, changelog=False, limit=1)
     for options, message in (
-        ((before.folder, tmp_path), f"error: {tmp_path} is no dataset: it has no manifest.json"),
+        ((before.folder, tmp_path), f"error: {tmp_path} is not a dataset: it has no manifest.json"),
         ((before.folder,), "Missing argument 'NEW'"),
     ):
         done = run(*options)
@@ -1122,7 +1121,7 @@ def test_no_change_needs_no_version_and_a_larger_kind_needs_no_smaller_one(old, 
 
 @pytest.mark.parametrize("version", ["", "1", "1.0", "1.0.0.0", "v1.0.0", "1.0.0-rc1", "1.0.٣", "01.0.0", " 1.0.0"])
 def test_what_is_no_version_is_refused(version):
-    with pytest.raises(UsageError, match="is no version"):
+    with pytest.raises(UsageError, match="is not a version"):
         parse(version)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsparallax.core.leaks import RUN, runs, shared
-from newsparallax.core.privacy import Private, private_parts
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.release.contents import pieces
-from newsparallax.edges.release.private import known_private
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.release.leaks import HAN_RUN, OTHER_RUN, RUN, as_written, known_private, pieces, runs, shared
+from newsparallax.text.privacy import Private, private_parts
 
 HUGGING, GITHUB, JWT = "hf_" + 24 * "x", "ghp_" + 30 * "x", "eyJ" + 9 * "x" + ".eyJ" + 9 * "x" + ".abc"
 KNOWN = Private(secrets=["correct-horse-battery"], names=["anna muster"], public=["Desk@Example.org"])
@@ -82,3 +82,33 @@ def test_shared_runs_are_those_of_both(one, other):
 
     hashes = {number for number, _ in runs(", ".join(one).upper())}
     assert set(shared("  ".join(other), hashes)) == all_runs(one) & all_runs(other)
+
+
+def runs_in(text):
+    return [run for _, run in runs(text)]
+
+
+def test_runs_of_unspaced_scripts_are_of_characters():
+    assert runs_in("外交部发言人周三在北京表") == ["外 交 部 发 言 人 周 三 在 北 京 表"]
+    assert runs_in("外交部发言人，周三在北京") == []
+    assert runs_in("ーコ" * 6) == [" ".join("ーコ" * 6)]
+    assert runs_in("ก่" * (OTHER_RUN - 1)) == []  # a mark is not counted
+    assert len(runs_in("ก่" * (OTHER_RUN + 2))) == 3
+    assert as_written("go 外 交 部 ga") == "go 外交部 ga"
+
+
+def test_words_and_characters_each_are_their_share_of_a_run():
+    words = "one two three four"
+    half = "外交部发言人"
+    assert len(half) * 2 == HAN_RUN
+    assert runs_in(f"{words}{half}") == [f"{words} {' '.join(half)}"]
+    assert runs_in(f"{words}{half[1:]}") == []
+    hashes = {number for number, _ in runs(f"Er sagte: {words}, {half}!")}
+    assert set(shared(f"x{half} {words}, {half}y", hashes)) == {f"{words} {' '.join(half)}"}
+
+
+def test_words_of_other_scripts_are_runs_as_they_were():
+    for text in ("The naïve Ministers’ café_talks re-opened in Überlingen on 3 May 2024", "Привет это обычный русский текст из восьми слов тут"):  # fmt: skip  # noqa: E501
+        words = re.findall(r"[^\W_]+", text.lower())
+        assert runs_in(text) == [" ".join(words[at : at + RUN]) for at in range(len(words) - RUN + 1)]
+    assert runs_in("한국어 문장은 띄어쓰기를 하므로 여덟 낱말을 세어 봅니다")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 
 import pytest
 
-from newsparallax.core.codebook import Attribute, Codebook, RequiredWhen
-from newsparallax.core.registry import Entity
-from newsparallax.core.render.guidelines import render_guidelines
-from newsparallax.core.toml import parse_toml
-from newsparallax.edges.folder import open_corpus
+from helpers import CORPORA
+from newsparallax.corpus.codebook import Attribute, Codebook, RequiredWhen
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.registries import Entity
+from newsparallax.corpus.toml import parse_toml
+from newsparallax.render.cheat_sheet import render_cheat_sheet
+from newsparallax.render.guidelines import CONTENTS, render_guidelines
 
-CORPORA = Path(__file__).parent / "corpora"
 RULES = b"""
 codebook.version = "1"
 layers.a.labels = { X = { definition = "one | two\\nthree" }, Y = {} }
@@ -77,3 +78,37 @@ def test_a_cell_is_one_cell() -> None:
     text = render_guidelines(codebook, {"e|f": Entity("P|Q", "one\ntwo", names={"a|b": ""})})
     assert "| **X** | one \\| two three |  |  |" in text.splitlines()
     assert "| `e\\|f` | P\\|Q | one two | a\\|b |" in text.splitlines()
+
+
+@pytest.mark.parametrize("name", ["own", "zeitung", "from_tasks"])
+def test_the_contents_link_to_every_section_and_the_version_is_at_the_top(name: str) -> None:
+    context = open_corpus(None if name == "own" else CORPORA / name).context
+    text = render_guidelines(context.codebook, context.entities)
+    head, contents, body = re.split(f"{CONTENTS[0]}|{CONTENTS[1]}", text)
+    assert f"Version {context.codebook.codebook.version} of the codebook." in head
+    sections = re.findall(r"^## (.+)$", body, re.MULTILINE)
+    anchors = [re.sub(r"[^\w\- ]", "", section.lower()).replace(" ", "-") for section in sections]
+    assert contents.split() == " ".join(f"- [{a}](#{b})" for a, b in zip(sections, anchors, strict=True)).split()
+
+
+@pytest.mark.parametrize("name", ["own", "zeitung", "from_tasks"])
+def test_the_cheat_sheet_has_every_label_key_attribute_and_relation_on_one_line(name: str) -> None:
+    codebook = open_corpus(None if name == "own" else CORPORA / name).context.codebook
+    lines = render_cheat_sheet(codebook).splitlines()
+    assert len(lines) < 100
+    for layer in codebook.layers.values():
+        for key, label in layer.labels.items():
+            assert any(line.startswith(f"| **{key}** | {label.hotkey or ''}") for line in lines)
+        for key in layer.attributes:
+            assert any(line.startswith(f"- `{key}`") for line in lines)
+        for key in layer.relations:
+            assert any(line.startswith(f"- Relation `{key}` to ") for line in lines)
+    for key in codebook.document:
+        assert any(line.startswith(f"- `{key}`") for line in lines)
+
+
+def test_a_cheat_sheet_takes_the_first_sentence() -> None:
+    toml = (
+        b'codebook.version = "1"\nlayers.a.labels.X = { definition = "A state, e.g. Chad. Not a city.", hotkey = "x" }'
+    )
+    assert "| **X** | x | A state, e.g. Chad. |" in render_cheat_sheet(parse_toml(toml, Codebook, name="codebook.toml"))

@@ -7,17 +7,16 @@ import re
 import shutil
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-from newsparallax.core.errors import UsageError
-from newsparallax.core.render.guidelines import render_guidelines
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.guidelines_html import LOOKS, guidelines_html
+from helpers import ROOT
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.errors import UsageError
+from newsparallax.render.guidelines import CONTENTS, render_guidelines
+from newsparallax.render.guidelines_page import LOOKS, guidelines_html
 
-ROOT = Path(__file__).parents[1]
 CORPORA = {"own": None, "zeitung": ROOT / "tests/corpora/zeitung", "from_tasks": ROOT / "tests/corpora/from_tasks"}
 VOID = {"br", "hr"}
 # What Label Studio's server lets pass (label_studio/constants.py), of what Markdown can become.
@@ -123,8 +122,10 @@ def test_every_section_folds_under_its_heading(name):
 
 @pytest.mark.parametrize("name", CORPORA)
 def test_no_word_is_lost(name):
-    """The words of the guidelines, without the marks of Markdown and the line that says what made the file."""
-    markdown = guidelines(name).split("-->", 1)[1].replace("\\|", "|")
+    """The words of the guidelines, without marks of Markdown, contents and the line that says what made the file."""
+    before, contents, after = re.split(f"{CONTENTS[0]}|{CONTENTS[1]}", guidelines(name).split("-->", 1)[1])
+    assert "](#" in contents
+    markdown = (before + after).replace("\\|", "|")
     told = re.sub(r"^[|:-]+$", "", markdown, flags=re.MULTILINE)
     words = re.findall(r"\w+", told)
     assert len(words) > 50

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
 import msgspec
 import pytest
 
-from newsparallax.core.codebook import Codebook, attribute_control, document_control, layer_control
-from newsparallax.core.registry import Entity
-from newsparallax.core.render.label_config import KEYLESS, MOST_BUTTONS, NO_KEY, render_label_config
-from newsparallax.core.toml import read_toml
+from helpers import ROOT
+from newsparallax.corpus.codebook import Codebook, attribute_control, document_control, layer_control
+from newsparallax.corpus.registries import Entity
+from newsparallax.corpus.toml import read_toml
+from newsparallax.render.label_config import KEYLESS, MAX_BUTTONS, NO_KEY, render_label_config
 
-ANNOTATIONS = Path(__file__).parents[1] / "annotations"
+ANNOTATIONS = ROOT / "annotations"
 ODD = 'say "it\'s" <b> & name="x"\nnow'
 
 SMALL: dict[str, Any] = {
@@ -110,7 +110,7 @@ def test_labels_stand_in_the_codebooks_order(codebook: Codebook, entities: dict[
 def test_begins_with_the_mark_and_ends_with_a_newline() -> None:
     xml = render_label_config(*real())
     assert xml.startswith("<!-- made from")
-    assert "scripts/generate.py" in xml.splitlines()[0]
+    assert "newsparallax generate" in xml.splitlines()[0]
     assert xml.splitlines()[1] == '<View className="np">'
     assert xml.endswith("</View>\n")
 
@@ -213,7 +213,7 @@ def test_values_show_their_keys_where_they_have_one() -> None:
 
 
 def test_a_long_list_has_a_finder_with_a_key_of_its_own() -> None:
-    values = {f"v{number}": {} for number in range(MOST_BUTTONS + 1)}
+    values = {f"v{number}": {} for number in range(MAX_BUTTONS + 1)}
     marks: dict[str, Any] = {
         "labels": {"A": {"hotkey": "0"}},
         "attributes": {
@@ -237,7 +237,7 @@ def test_a_long_list_has_a_finder_with_a_key_of_its_own() -> None:
 
 def test_when_all_keys_are_taken_a_finder_has_none() -> None:
     labels = {f"L{key}": {"hotkey": key} for key in "0123456789abcdefghijklmnopqrstvwxyz"}
-    values = {f"v{number}": {} for number in range(MOST_BUTTONS + 1)}
+    values = {f"v{number}": {} for number in range(MAX_BUTTONS + 1)}
     marks: dict[str, Any] = {"labels": labels, "attributes": {"long": {"kind": "choice", "values": values}}}
     (finder,) = rendered(small(layers={"marks": marks}, document={}), {}).iter("Filter")
     assert (finder.get("hotkey"), finder.get("placeholder")) == (NO_KEY, "Find")

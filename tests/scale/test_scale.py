@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import shutil
+import zipfile
 from functools import reduce
+from io import BytesIO
 from itertools import pairwise
-from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -16,23 +18,22 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generate_corpus import make_tasks, write_corpus
-from helpers import Dataset, span, task
+from helpers import CORPORA, ROOT, Dataset, span, task
 from helpers import write_corpus as write_case
-from newsparallax.core.errors import CorpusError, NewsParallaxError, UsageError
-from newsparallax.core.manifest import make_manifest
-from newsparallax.core.part import convert_part
-from newsparallax.core.tally import Tally
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.pretokenize import pretokenize
-from newsparallax.edges.scale import job, run, spill, steps
-from newsparallax.edges.scale.shards import find_shards
+from newsparallax.building import workers
+from newsparallax.building.batch import convert_batch
+from newsparallax.building.run import build
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset.manifest import BuildCounts, NearDuplicates, make_manifest
+from newsparallax.errors import CorpusError, NewsParallaxError, UsageError
+from newsparallax.scale import plan, run
+from newsparallax.scale import stages as steps
+from newsparallax.scale.plan import find_shards
 from sharded import assert_same, built, mixed_shards
 
-ROOT = Path(__file__).parents[1]
-CORPORA = Path(__file__).parent / "corpora"
 ARTICLES = 60
-MERGE = "newsparallax.edges.scale.merge.read_back"
+SEED = 4  # of `tasks`
+MERGE = "newsparallax.scale.run.read_back"
 
 
 def in_place(stages, *_):
@@ -56,21 +57,6 @@ def scaled(folder, patterns, out, tasks=None, *, read_back=False):
 
 
 @pytest.fixture(scope="module")
-def tasks():
-    return list(make_tasks(ARTICLES, seed=4))
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory, tasks):
-    return write_corpus(tmp_path_factory.mktemp("corpus"), tasks)
-
-
-@pytest.fixture(scope="module")
-def expected(corpus, tmp_path_factory):
-    return built(corpus, tmp_path_factory.mktemp("built") / "dataset")
-
-
-@pytest.fixture(scope="module")
 def shards(tmp_path_factory, tasks):
     return mixed_shards(tmp_path_factory.mktemp("shards"), tasks)
 
@@ -91,9 +77,9 @@ def test_one_shard_gives_the_very_problems(corpus, expected, tmp_path):
 
 
 def test_small_batches_do_not_matter(corpus, shards, expected, tmp_path, monkeypatch):
-    monkeypatch.setattr(spill, "FLUSH_BYTES", 3000)
-    monkeypatch.setattr(job, "BUCKET_BYTES", 40_000)
-    monkeypatch.setattr(steps, "PART_ARTICLES", 2)
+    monkeypatch.setattr(steps, "FLUSH_BYTES", 3000)
+    monkeypatch.setattr(plan, "BUCKET_BYTES", 40_000)
+    monkeypatch.setattr(workers, "PART_ARTICLES", 2)
     found = scaled(corpus, [f"{shards}/**/*.*"], tmp_path / "out")
     assert len(list(found.place.glob("votes/*.parquet"))) > 10
     assert_same(found, expected, files=False)
@@ -107,6 +93,60 @@ def test_real_corpora(folder, tmp_path):
         folder, [p for p in patterns if list(folder.glob(p.removeprefix(f"{folder}/")))], tmp_path / "out", 3
     )
     assert_same(found, built(folder, tmp_path / "built"))
+
+
+KEYS = ("1", "1-2", "1.b", "1.b.b", "1.b.c", "1.c", "1/", "10", "2", "2.b", "2.b.c", "2.c.b", "3.b", "b", "b.b")
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_no_two_articles_have_one_id_wherever_their_tasks_lie(count, tmp_path):
+    """A second text is called ID.NAME, as another article may be: that one is set aside, the same by every engine."""
+    tasks = []
+    for number, key in enumerate(KEYS):
+        shown = {"text": f"Ann {number}", "b": f"Bob {number}", "c": f"Eve {number}", "key": key}
+        shown |= {"c": None} if key == "1" else {"b": None} if key == "2" else {}
+        made = {"id": number, "completed_by": 1, "result": [span(0, 3, "Ann", to_name="a")]}
+        tasks.append({"id": number, "data": shown, "annotations": [made]})
+    case = {
+        "exports": {"a.json": tasks[::2], "b.json": tasks[1::2]},
+        "corpus": {"articles": {"from_tasks": True, "id_field": "key"}, "splits": {"train": 1, "test": 1}},
+        "codebook": {"texts": {"a": {"field": "text"}, "b": {"field": "b"}, "c": {"field": "c"}}},
+    }
+    folder = write_case(tmp_path / "corpus", case)
+    one = built(folder, tmp_path / "built")
+    aside = {found["article_id"] for found in one.problems if found["code"] == "article-id-taken"}
+    assert aside == {"1.b", "2.b.c", "b.b"}  # 1.b has no texts, so 1.b.b and 1.b.c are free; 1 has no c, 2 no b
+    assert one.results == (len(KEYS) - 3, 0, 3)
+    for config, key in (("articles", "article_id"), ("tokens", "block_id"), ("spans", "span_id"), ("votes", "span_id")):
+        ids = [row[key] for row in one.rows(config)]
+        assert len(ids) == len(set(ids)), config
+    found = scaled(folder, [f"{folder}/annotations/exports/*"], tmp_path / "out", count)
+    assert_same(found, one)
+    with patch.object(workers, "PART_ARTICLES", 2):
+        several = build(open_corpus(folder), tmp_path / "several", workers=2, verify=False)
+    assert several.manifest.content_digest == one.manifest.content_digest
+    assert (several.place / "problems.jsonl").read_bytes() == (one.place / "problems.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_texts_of_two_articles_may_have_one_id_that_is_no_article(count, tmp_path):
+    """The text `b.c` of 1 and the text `c` of 1.b; of 2.b nothing clashes, since 2 has no text `b.c`."""
+    tasks = [
+        {"id": number, "data": {"text": "Ann", "key": key, **more}, "annotations": []}
+        for number, (key, more) in enumerate(
+            [("1", {"x": "Bob"}), ("1.b", {"y": "Eve"}), ("2", {"y": "Bob"}), ("2.b", {"y": "Eve"})]
+        )
+    ]
+    case = {
+        "exports": {"a.json": tasks},
+        "corpus": {"articles": {"from_tasks": True, "id_field": "key"}},
+        "codebook": {"texts": {"a": {"field": "text"}, "b.c": {"field": "x"}, "c": {"field": "y"}}},
+    }
+    folder = write_case(tmp_path / "corpus", case)
+    one = built(folder, tmp_path / "built")
+    assert [found["article_id"] for found in one.problems if found["code"] == "article-id-taken"] == ["1.b"]
+    assert [row["article_id"] for row in one.rows("articles")] == ["1", "1.b.c", "2", "2.c", "2.b", "2.b.c"]
+    assert_same(scaled(folder, [f"{folder}/annotations/exports/*"], tmp_path / "out", count), one)
 
 
 @pytest.mark.parametrize("id_from", ["task", "data"])
@@ -131,6 +171,28 @@ def test_equal_data_are_one_article_wherever_they_lie(id_from, count, tmp_path):
         assert {row["article_id"] for row in found.rows("articles")} >= {"9", "3", "w", "7"}
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_people_who_share_a_number_are_told_apart_wherever_their_tasks_lie(count, tmp_path):
+    def one(number, name):
+        made = {"id": number, "completed_by": {"id": 1, "email": f"{name}@example.org"}, "result": [span(0, 3, "Ann")]}
+        return {"id": number, "data": {"text": f"Ann met {number}."}, "annotations": [made]}
+
+    exports = {
+        "a.json": [one(1, "zoe"), one(2, "zoe"), {**task("Ann left.", [span(0, 3, "Ann")]), "id": 3}],
+        "b.json": [one(4, "bob")],
+        "c.json": [one(5, "ann"), one(6, "bob")],
+    }
+    folder = write_case(tmp_path / "corpus", {"exports": exports})
+    found = scaled(folder, [f"{folder}/annotations/exports/*"], tmp_path / "out", count)
+    assert_same(found, built(folder, tmp_path / "built"))
+    assert {row["article_id"]: row["annotator"][-3:] for row in found.rows("articles")} == {
+        **dict.fromkeys("123", "(3)"),
+        "4": "(2)",
+        "5": "(1)",
+        "6": "(2)",
+    }
+
+
 def test_seeds_without_tasks_are_articles(tmp_path):
     seeds = {f"{name}.txt": f"{name} met Bob." for name in ("Ann", "Eve", "Joe", "Zoe", "Max")}
     exports = {"a.json": [task("Joe met Bob.", [span(0, 3, "Joe")]), task("Unknown to all.", id=2)]}
@@ -143,7 +205,7 @@ def test_seeds_without_tasks_are_articles(tmp_path):
 def test_a_version_without_adjudication_is_refused(tmp_path):
     exports = {"a.json": [task("Ann met Bob.", [span(0, 3, "Ann")])]}
     folder = write_case(tmp_path / "corpus", {"exports": exports, "corpus": {"version": "1.0.0"}})
-    with pytest.raises(CorpusError, match="promises human adjudication"):
+    with pytest.raises(CorpusError, match="requires human adjudication"):
         scaled(folder, [f"{folder}/annotations/exports/*"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -162,10 +224,20 @@ def test_near_duplicates_share_a_split_as_in_a_build(tmp_path):
     )
     found = scaled(folder, [f"{folder}/annotations/exports/*"], tmp_path / "out", 3)
     assert_same(found, built(folder, tmp_path / "built"))
-    assert found.manifest["splits"]["near_duplicates"] == {"at_least": 0.5, "groups": 8, "events": 16}
+    assert found.manifest.splits.near_duplicates == NearDuplicates(at_least=0.5, groups=8, events=16)
 
 
 GOOD = json.dumps([task("Ann met Bob.", [span(0, 3, "Ann")])]).encode()
+
+
+def zipped(*exports: bytes) -> bytes:
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for number, export in enumerate(exports):
+            archive.writestr(f"{number}.json", export)
+    return content.getvalue()
+
+
 POISON = {
     "empty": (b"", "empty-file"),
     "binary": (random.Random(0).randbytes(4000), "not-utf8"),
@@ -174,6 +246,8 @@ POISON = {
     "min": (b'[{"id": 1, "text": "Ann", "annotator": 1, "annotation_id": 2}]', "unknown-shape"),
     "gzip-cut": (gzip.compress(GOOD)[:-12], "truncated-json"),
     "gzip-damaged": (gzip.compress(GOOD)[:10] + b"\xff" * 40, "not-json"),
+    "zip-of-none": (zipped(), "not-json"),
+    "zip-cut": (zipped(GOOD)[:-9], "not-json"),
     "zstd-cut": (zstandard.compress(GOOD)[:-3], "truncated-json"),
     "zstd-damaged": (zstandard.compress(GOOD)[:4] + b"\xff" * 60, "not-json"),
 }
@@ -184,13 +258,11 @@ def test_a_poisoned_shard_is_a_problem_and_the_rest_is_converted(tmp_path):
     for name, (content, _) in POISON.items():
         (tmp_path / "shards").mkdir(exist_ok=True)
         (tmp_path / "shards" / name).write_bytes(content)
-    (tmp_path / "shards" / "good").write_bytes(GOOD)
+    (tmp_path / "shards" / "good").write_bytes(zipped(GOOD))
     found = scaled(folder, [f"{tmp_path}/shards/*"], tmp_path / "out", 4)
     told = {problem["file"]: problem["code"] for problem in found.problems}
     assert told == {name: code for name, (_, code) in POISON.items()}
-    assert all(
-        problem["message"].startswith("the shard was left out") and problem["hint"] for problem in found.problems
-    )
+    assert all(problem["message"].startswith("the shard was skipped") and problem["hint"] for problem in found.problems)
     assert found.codes["truncated-json"] == 3
     assert found.results == (1, 0, 0)
 
@@ -223,12 +295,11 @@ def parts(corpus, tasks):
     by_key = {}
     for one in tasks:
         by_key.setdefault(one["data"]["key"], []).append(one)
-    from newsparallax.core.article import RawTask
+    from newsparallax.convert.article import RawTask
 
     articles = [(key, [RawTask("a", json.dumps(one).encode()) for one in found]) for key, found in by_key.items()]
     return context, [
-        convert_part(context, articles[at : at + 4], lambda _: None, pretokenize).tally
-        for at in range(0, len(articles), 4)
+        convert_batch(context, articles[at : at + 4], lambda _: None).tally for at in range(0, len(articles), 4)
     ]
 
 
@@ -241,7 +312,7 @@ def test_manifests_merge_in_any_grouping_and_order(parts, data):
     groups = [order[begin:end] for begin, end in pairwise([0, *cuts, len(order)])]
 
     def total(found):
-        return reduce(Tally.__add__, found, Tally())
+        return reduce(BuildCounts.__add__, found, BuildCounts())
 
     one = total(total(tallies[number] for number in group) for group in groups)
     whole = total(tallies)
@@ -251,7 +322,7 @@ def test_manifests_merge_in_any_grouping_and_order(parts, data):
 
 
 def key_of(folder, patterns, tasks=None):
-    return job.make_job(open_corpus(folder), find_shards(patterns), tasks).key
+    return plan.make_job(open_corpus(folder), find_shards(patterns), tasks).key
 
 
 def test_the_key_of_a_run_tells_what_it_depends_on(tmp_path, monkeypatch):
@@ -277,7 +348,7 @@ def test_the_key_of_a_run_tells_what_it_depends_on(tmp_path, monkeypatch):
     codebook = folder / "annotations/codebook.toml"
     codebook.write_text(codebook.read_text().replace("LOC", "GPE"))
     changed("the codebook")
-    monkeypatch.setattr(job, "_source_digest", lambda: "another program")
+    monkeypatch.setattr(plan, "_source_digest", lambda: "another program")
     changed("the program")
     keys.append(key_of(folder, patterns, 7))
     assert len(set(keys)) == len(keys)
@@ -300,17 +371,17 @@ def test_shards_are_found_once_each_and_named_by_what_a_wildcard_decides(tmp_pat
 @pytest.mark.parametrize(
     ("pattern", "out", "told"),
     [
-        ("{}/nothing/*.json", "{}/out", "no file matches"),
-        ("{}/nothing.json", "{}/out", "no file matches"),
-        ("{}/corpus/*", "{}/out", "only folders match"),
-        ("nope://x/*", "{}/out", "nope://x/*: no file system is known by this name"),
-        ("{}/corpus/annotations/exports/*", "nope://x", "nope://x: no file system is known by this name"),
+        ("{}/nothing/*.json", "{}/out", "matches no file"),
+        ("{}/nothing.json", "{}/out", "matches no file"),
+        ("{}/corpus/*", "{}/out", "matches only folders"),
+        ("nope://x/*", "{}/out", "nope://x/*: fsspec does not support URLs of this kind"),
+        ("{}/corpus/annotations/exports/*", "nope://x", "nope://x: fsspec does not support URLs of this kind"),
         ("{}/corpus/annotations/exports/*", "gs://bucket/x", "Please install gcsfs"),
-        ("{}/corpus/annotations/exports/*", "s3://bucket", "s3://bucket is a whole bucket"),
-        ("{}/corpus/annotations/exports/*", "/", "/ holds files that are not a build"),
-        ("{}/corpus/annotations/exports/*", "{}/mine", "holds files that are not a build"),
-        ("{}/corpus/annotations/exports/*", "{}/mine/notes.md", "is a file, expected a folder"),
-        ("{}/corpus/annotations/exports/*", "{}/corpus/seeds/out", "read as input"),
+        ("{}/corpus/annotations/exports/*", "s3://bucket", "s3://bucket is a bucket, not a folder"),
+        ("{}/corpus/annotations/exports/*", "/", "/ contains files that are not a build"),
+        ("{}/corpus/annotations/exports/*", "{}/mine", "contains files that are not a build"),
+        ("{}/corpus/annotations/exports/*", "{}/mine/notes.md", "is a file; expected a folder"),
+        ("{}/corpus/annotations/exports/*", "{}/corpus/seeds/out", "contains input files"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(pattern, out, told, tmp_path):
@@ -337,9 +408,12 @@ def test_a_link_stands_for_the_shard_that_it_leads_to(tmp_path):
     assert found.results == (1, 0, 0)
     for target, told in (("gone.json", "No such file"), ("lost.json", "Too many levels of symbolic links")):
         (tmp_path / "deep/lost.json").symlink_to(target)
-        with pytest.raises(UsageError, match=rf"deep/lost\.json: {told}.*\n  mend the link, or remove it"):
+        with pytest.raises(UsageError, match=rf"deep/lost\.json: {told}.*\n  correct the link, or remove it"):
             find_shards([f"{tmp_path}/deep/*"])
         (tmp_path / "deep/lost.json").unlink()
+    os.mkfifo(tmp_path / "deep/pipe.json")
+    with pytest.raises(UsageError, match=r"deep/pipe\.json is a pipe or device; expected a file"):
+        find_shards([f"{tmp_path}/deep/*"])
 
 
 def test_an_out_that_is_a_link_to_itself_is_refused(tmp_path):
@@ -353,7 +427,7 @@ def test_an_earlier_build_is_replaced(corpus, expected, shards, tmp_path):
     shutil.copytree(expected.place, tmp_path / "out")
     folder = write_case(tmp_path / "corpus", {"exports": {"a.json": json.loads(GOOD)}})
     found = scaled(folder, [f"{folder}/annotations/exports/*"], tmp_path / "out")
-    assert found.manifest["name"] == "case"
+    assert found.manifest.name == "case"
 
 
 def test_what_is_not_read_back_as_written_stops(corpus, tmp_path):
@@ -365,6 +439,9 @@ def test_what_is_not_read_back_as_written_stops(corpus, tmp_path):
         found.tally.rows["names", "train"] += 1
         return found
 
-    with patch.object(steps, "_convert", lossy), pytest.raises(NewsParallaxError, match="names: train: files hold"):
+    with (
+        patch.object(steps, "_convert", lossy),
+        pytest.raises(NewsParallaxError, match="names: train: the files contain"),
+    ):
         scaled(corpus, [f"{corpus}/annotations/exports/*"], tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -24,24 +24,29 @@ from hypothesis import strategies as st
 
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
-from helpers import CODEBOOK, Dataset, build_case, span, task
-from newsparallax.core.drift import WINDOW, align, gaps, line_and_column, place_in, window_digests, window_ranges
-from newsparallax.core.errors import NewsParallaxError, UsageError
-from newsparallax.core.mending import Mend, mended
-from newsparallax.edges.build import build
-from newsparallax.edges.digest import digest_of
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.rehydrate import rehydrate
-from newsparallax.edges.standoff import stage
-
-ROOT = Path(__file__).parents[1]
-CORPORA = Path(__file__).parent / "corpora"
+from helpers import CODEBOOK, CORPORA, ROOT, Dataset, build_case, span, task
+from newsparallax.building.run import build
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset.digest import digest_of
+from newsparallax.errors import NewsParallaxError, UsageError
+from newsparallax.standoff.alignment import (
+    WINDOW,
+    align,
+    gaps,
+    line_and_column,
+    place_in,
+    window_digests,
+    window_ranges,
+)
+from newsparallax.standoff.copies import Normalization, mended
+from newsparallax.standoff.rehydration import rehydrate
+from newsparallax.standoff.withhold import stage
 
 
 @contextmanager
 def not_read_back() -> Iterator[None]:
     """Without loading what was written with `datasets`, which takes most of the time."""
-    with patch("newsparallax.edges.standoff.read_back"), patch("newsparallax.edges.rehydrate.read_back"):
+    with patch("newsparallax.standoff.withhold.read_back"), patch("newsparallax.standoff.rehydration.read_back"):
         yield
 
 
@@ -122,8 +127,7 @@ def make(folder: Path, name: str) -> tuple[Path, Any, str]:
     else:
         root = None if name == "news" else CORPORA / name
     corpus = open_corpus(root)
-    with patch("newsparallax.edges.build.read_back"):
-        full = build(corpus, folder / "full").place
+    full = build(corpus, folder / "full", verify=False).place
     return full, corpus.context, "auto" if name == "news" else "omit"
 
 
@@ -145,7 +149,9 @@ def test_stand_off_and_copies_make_the_full_dataset(name, tmp_path):
         assert any(quotes)
     card = (tmp_path / "again" / "README.md").read_text(encoding="utf-8")
     if name == "news":
-        assert "This copy holds 2 texts; 2 came from the user's own copies. **Do not pass this copy on.**" in card
+        assert (
+            "This copy contains 2 texts; 2 came from the user's own copies. **Do not redistribute this copy.**" in card
+        )
 
 
 def test_arrows_into_another_text_wait_for_it(tmp_path):
@@ -167,7 +173,7 @@ def test_arrows_into_another_text_wait_for_it(tmp_path):
             assert found == expected
             assert_whole(place)
         made = rehydrate(str(tmp_path / "half-False"), tmp_path / "mine", tmp_path / "both")
-    assert made.manifest["content_digest"] == json.loads((full / "manifest.json").read_bytes())["content_digest"]
+    assert made.manifest.content_digest == json.loads((full / "manifest.json").read_bytes())["content_digest"]
     assert rows(tmp_path / "both") == rows(full)
 
 
@@ -201,7 +207,7 @@ def test_any_corpus_comes_back(case):
         stage(full, folder / "staged", open_corpus(folder / "corpus").context)
         assert rows(folder / "staged") != rows(full)
         made = rehydrate(str(folder / "staged"), copies(full, folder / "copies"), folder / "again")
-        assert made.manifest["texts"]["withheld"] == 0
+        assert made.manifest.texts.withheld == 0
         assert rows(folder / "again") == rows(full)
 
 
@@ -266,15 +272,15 @@ SWAPPED = TEXT[:W] + TEXT[4 * W : 6 * W] + TEXT[W : 4 * W] + TEXT[6 * W :]
 DRIFTS = {
     "one-character": (changed(TEXT, 150), windows(2), f"in 128..192 (line {line_of(128)}, column "),
     "inserted-inside": (TEXT[:200] + PARAGRAPH + TEXT[200:], windows(3), f"in 192..256 (line {line_of(192)}, "),
-    "inserted-between": (BETWEEN, [p for p in PLACES if p != ACROSS[1]], "at 128, where it has 35 code points more"),
-    "put-before": (PARAGRAPH + TEXT, PLACES, "at 0, where it has 35 code points more (line 1, column 1)"),
-    "put-behind": (TEXT + PARAGRAPH, PLACES, "at 660, where it has 35 code points more"),
+    "inserted-between": (BETWEEN, [p for p in PLACES if p != ACROSS[1]], "at 128, with 35 additional code points"),
+    "put-before": (PARAGRAPH + TEXT, PLACES, "at 0, with 35 additional code points (line 1, column 1)"),
+    "put-behind": (TEXT + PARAGRAPH, PLACES, "at 660, with 35 additional code points"),
     "removed": (TEXT[: 3 * W] + TEXT[5 * W :], windows(3, 4), "in 192..320 (line "),
     "removed-inside": (TEXT[: 3 * W + 9] + TEXT[5 * W - 9 :], windows(3, 4), "in 192..320 (line "),
     "swapped": (
         SWAPPED,
         [p for p in PLACES if p not in (ACROSS[0], ACROSS[3], ACROSS[5])],
-        "at 64, where it has 128 code points more",
+        "at 64, with 128 additional code points",
     ),
     "truncated": (TEXT[: 4 * W + 30], windows(4, 5, 6, 7, 8, 9), "in 256..660 (line "),
     "end-cut": (TEXT[:-2], windows(9), "in 576..660 (line "),
@@ -287,9 +293,9 @@ DRIFTS = {
     "crlf-and-one-character": (
         changed(TEXT, 150).replace("\n", "\r\n"),
         windows(2),
-        f"(its line ends mended) differs from the annotated text in 128..192 (line {line_of(128)}",
+        f"(its line ends normalized) differs from the annotated text in 128..192 (line {line_of(128)}",
     ),
-    "another-text": ("Nothing of it is here. " * 40, [], "a.txt has nothing of the annotated text"),
+    "another-text": ("Nothing of it is here. " * 40, [], "a.txt contains nothing of the annotated text"),
     "empty": ("", [], "a.txt is empty"),
 }
 
@@ -309,7 +315,7 @@ def test_a_copy_that_differs_says_where_and_what_survives(name, staged, tmp_path
     (line,) = made.drifted
     assert line.startswith("a: a.txt ")
     assert told in line
-    assert line.endswith(f"; {2 * len(survive)} of {2 * len(PLACES)} marks survive")
+    assert line.endswith(f"; {2 * len(survive)} of {2 * len(PLACES)} spans still fit")
     found = [json.loads(text) for text in (tmp_path / "out/drift.jsonl").read_bytes().splitlines()]
     assert {row["article_id"] for row in found} == {"a"}
     for config in ("spans", "votes"):
@@ -365,7 +371,7 @@ def test_what_programs_do_to_a_text_is_mended(name, staged, tmp_path):
 def test_a_mend_never_makes_another_text():
     """Whatever is put back has the digest of the text; a copy in a mixed form is told to differ instead."""
     text = "e\u0301t\u00e9\r\nand\n"
-    assert Mend() in [way for way, made in mended(text) if made == text]
+    assert Normalization() in [way for way, made in mended(text) if made == text]
     assert text not in [made for _, made in mended(unicodedata.normalize("NFC", text))]
     ways = [made for _, made in mended(text.replace("\r\n", "\n"))]
     assert len(ways) == len(set(ways))
@@ -381,7 +387,7 @@ def test_files_that_are_no_copies_are_passed_over(staged, tmp_path):
     (folder / "loop").symlink_to(folder)
     with not_read_back():
         made = rehydrate(str(release), folder, tmp_path / "out")
-    assert made.missing == ["a: no copy", "b: b.dat is not UTF-8"]
+    assert made.missing == ["a: no copy was found", "b: b.dat is not UTF-8"]
     assert (made.put_back, made.drifted_total) == (0, 0)
     assert not (tmp_path / "out/drift.jsonl").exists()
     assert rows(tmp_path / "out") == rows(release)
@@ -412,17 +418,17 @@ def test_the_command_tells_and_counts(staged, tmp_path):
     ran = run(release, "--seeds", tmp_path / "copies", "--out", tmp_path / "out")
     assert ran.returncode == 1
     assert ran.stderr.splitlines() == [
-        "missing: b: no copy",
-        f"differs: a: a.txt differs from the annotated text in 576..660 ({spot(576)}); 34 of 40 marks survive",
-        "2 texts not put back",
+        "missing: b: no copy was found",
+        f"different: a: a.txt differs from the annotated text in 576..660 ({spot(576)}); 34 of 40 spans still fit",
+        "2 texts not restored",
     ]
     ran = run(release, "--seeds", full.parent / "corpus/seeds", "--out", tmp_path / "out")
     digest = json.loads((full / "manifest.json").read_bytes())["content_digest"]
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.splitlines()[1:] == ["  2 texts put back, 0 still left out", f"  content digest {digest}"]
+    assert ran.stdout.splitlines()[1:] == ["  2 texts restored, 0 still withheld", f"  content digest {digest}"]
     ran = run(full, "--seeds", tmp_path / "copies", "--out", tmp_path / "copied")
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert "  no text was left out of it; it was copied as it is" in ran.stdout
+    assert "  the dataset has all texts; it was copied unchanged" in ran.stdout
     assert rows(tmp_path / "copied") == rows(full)
 
 
@@ -433,12 +439,12 @@ def test_wrong_usage_is_one_message_and_nothing_written(staged, tmp_path):
     (tmp_path / "mine/notes.md").write_text("mine")
     (tmp_path / "mine/loop").symlink_to("loop")
     for dataset, copies_, out, message in (
-        (tmp_path / "nowhere", seeds, tmp_path / "out", "is no dataset"),
-        (release, tmp_path / "nowhere", tmp_path / "out", "is no folder"),
-        (release, seeds, release / "out", "lie in each other"),
-        (release, seeds, release, "lie in each other"),
-        (release, seeds, seeds / "out", "lie in each other"),
-        (release, seeds, tmp_path / "mine", "holds files that are not a build"),
+        (tmp_path / "nowhere", seeds, tmp_path / "out", "is not a dataset"),
+        (release, tmp_path / "nowhere", tmp_path / "out", "is not a folder"),
+        (release, seeds, release / "out", "is inside the other"),
+        (release, seeds, release, "is inside the other"),
+        (release, seeds, seeds / "out", "is inside the other"),
+        (release, seeds, tmp_path / "mine", "contains files that are not a build"),
         (release, seeds, tmp_path / "mine/loop", "is a symbolic link"),
     ):
         with pytest.raises(UsageError, match=message):
@@ -458,7 +464,7 @@ def test_a_disk_that_takes_no_more(staged, tmp_path, limit, said):
     limited = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
     ran = run(release, "--seeds", full.parent / "corpus/seeds", "--out", tmp_path / "deep/out", preexec_fn=limited)
     assert (ran.returncode, ran.stdout) == (2, "")
-    hint = "make room there, and run it again; nothing was changed"
+    hint = "make room there, and run the command again; nothing was changed"
     assert ran.stderr == f"error: {tmp_path}/deep/out: {said}\n  {hint}\n"
     assert list(tmp_path.iterdir()) == []
 
@@ -483,11 +489,13 @@ def test_a_dataset_that_is_not_what_its_manifest_says_is_refused(staged, tmp_pat
         content = path.read_bytes()
         path.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
 
-    refused("is not the file that the manifest lists", flip)
-    refused("is not there", lambda place, _: (place / "votes/train-00000.parquet").unlink())
-    refused(r"lists '\.\./x', which is no file", lambda _, manifest: manifest["files"].update({"../x": {}}))
+    refused("differs from the file that the manifest lists", flip)
+    refused("does not exist", lambda place, _: (place / "votes/train-00000.parquet").unlink())
+    refused(
+        r"lists '\.\./x', which is not a file", lambda _, manifest: manifest["files"].update({"../x": {"sha256": ""}})
+    )
     refused("the content digest is", lambda _, manifest: manifest["texts"].update(full_content_digest="0-0"))
-    refused("says nothing of texts", lambda _, manifest: manifest.pop("texts"))
+    refused("has no information on withheld texts", lambda _, manifest: manifest.pop("texts"))
 
 
 LETTERS = st.text("abcdefgh\n", min_size=0, max_size=400)
@@ -542,15 +550,15 @@ def test_lines_and_columns():
 MEASURE = """
 import json, re, sys
 from pathlib import Path
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.rehydrate import rehydrate
-from newsparallax.edges.standoff import stage
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.standoff.rehydration import rehydrate
+from newsparallax.standoff.withhold import stage
 full, work = Path(sys.argv[1]), Path(sys.argv[2])
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 stage(full, work / "staged", open_corpus(Path(sys.argv[3])).context, mode="omit")
 first = peak()
 made = rehydrate(str(work / "staged"), work / "copies", work / "again")
-print(json.dumps([first, peak(), made.put_back, made.manifest["content_digest"]]))
+print(json.dumps([first, peak(), made.put_back, made.manifest.content_digest]))
 """
 
 
@@ -562,15 +570,21 @@ def test_memory_does_not_grow_with_the_dataset(tmp_path):
         folder = tmp_path / str(tasks)
         made = make_tasks(tasks, seed=1, regions=20, hard=False, annotators=1)
         corpus = write_generated(folder / "corpus", made, name="a.jsonl")
-        with patch("newsparallax.edges.build.read_back"):
-            full = build(open_corpus(corpus), folder / "full")
+        full = build(open_corpus(corpus), folder / "full", verify=False)
         copies(full.place, folder / "copies")
         command = [sys.executable, "-c", MEASURE, str(full.place), str(folder), str(corpus)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         staged_peak, peak, put_back, digest = json.loads(done.stdout)
         print(f"{tasks:,} tasks: stage {staged_peak:.0f} MB, rehydrate {peak:.0f} MB")  # noqa: T201 - shown with -s
         assert put_back == 2 * tasks
-        assert digest == full.manifest["content_digest"]
+        assert digest == full.manifest.content_digest
         peaks.append(peak)
     assert 50 < peaks[0] < 400
     assert peaks[1] - peaks[0] < 120
+
+
+def test_a_place_that_cannot_be_used_is_refused_before_anything_is_fetched(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="out contains files"):
+        rehydrate("hub:org/not-there@v0.1.0", tmp_path, tmp_path / "out")

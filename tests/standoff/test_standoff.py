@@ -17,16 +17,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import Dataset, build_case, span, task
-from newsparallax.core import schema
-from newsparallax.core.errors import UsageError
-from newsparallax.core.standoff import restore, withhold
-from newsparallax.edges.build import build
-from newsparallax.edges.digest import digest_of
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.standoff import kept_words, stage, withheld_texts
+from helpers import CORPORA, Dataset, build_case, span, task
+from newsparallax.building.run import build
+from newsparallax.corpus import schema
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset.digest import digest_of
+from newsparallax.errors import UsageError
+from newsparallax.standoff.columns import restore, withhold
+from newsparallax.standoff.withhold import kept_words, stage, withheld_texts
 
-CORPORA = Path(__file__).parent / "corpora"
 RUN = 8  # words in a row by which a text is known again
 TEXTS = {
     "a": "Ann met Bob in the harbour, and then both of them went to see the minister about the boats. " * 3,
@@ -63,11 +62,10 @@ def mixed(folder: Path) -> Dataset:
 def made(request, tmp_path_factory):
     """(full build, staged release, manifest of it, the mode) of a corpus."""
     folder = tmp_path_factory.mktemp(request.param)
-    with patch("newsparallax.edges.build.read_back"):
-        opened = open_corpus(corpus(folder, request.param))
-        full = build(opened, folder / "full").place
+    opened = open_corpus(corpus(folder, request.param))
+    full = build(opened, folder / "full", verify=False).place
     mode = "omit" if request.param == "from_tasks" else "auto"
-    return full, folder / "staged", stage(full, folder / "staged", opened.context, mode=mode), mode
+    return full, folder / "staged", stage(full, folder / "staged", opened.context, mode=mode).as_json(), mode
 
 
 def words(text: str) -> list[str]:
@@ -101,7 +99,7 @@ def test_the_leaves_that_hold_words_are_these():
 
     def leaves(place: str, type_: schema.Type) -> list[str]:
         if isinstance(type_, schema.Scalar):
-            return [place] if type_.words else []
+            return [place] if type_.role == "words" else []
         if isinstance(type_, schema.ListOf):
             return leaves(place, type_.item)
         parts = type_.fields.items() if isinstance(type_, schema.Struct) else ()
@@ -226,7 +224,7 @@ def test_problems_quote_only_what_may_be_passed_on(tmp_path):
     full = mixed(tmp_path)
     assert {problem["article_id"] for problem in full.problems} == {"a", "b", "x"}
     context = open_corpus(tmp_path / "corpus").context
-    with patch("newsparallax.edges.standoff.read_back"):
+    with patch("newsparallax.standoff.withhold.read_back"):
         stage(full.place, tmp_path / "staged", context)
     staged = Dataset(tmp_path / "staged")
     for before, after in zip(full.problems, staged.problems, strict=True):
@@ -235,13 +233,13 @@ def test_problems_quote_only_what_may_be_passed_on(tmp_path):
             assert after["raw"]
         else:
             assert after == before | {"raw": None, "message": after["message"]}
-            assert after["message"] == "left out: it may quote the article"
+            assert after["message"] == "withheld: it may quote the article"
 
 
 def test_include_is_refused_while_a_text_may_not_be_passed_on(tmp_path):
     full = mixed(tmp_path)
     context = open_corpus(tmp_path / "corpus").context
-    with pytest.raises(UsageError, match=r"^2 texts may not be passed on: a, c\n"):
+    with pytest.raises(UsageError, match=r"^2 texts may not be redistributed: a, c\n"):
         stage(full.place, tmp_path / "staged", context, mode="include")
     assert not (tmp_path / "staged").exists()
 
@@ -251,25 +249,27 @@ def test_a_corpus_that_is_free_is_published_whole(tmp_path):
     exports = {"a.json": [task("Ann met Bob.", [span(0, 3, "Ann")])]}
     full = build_case(tmp_path, {"corpus": {"articles": articles}, "exports": exports})
     context = open_corpus(tmp_path / "corpus").context
-    with patch("newsparallax.edges.standoff.read_back"):
+    with patch("newsparallax.standoff.withhold.read_back"):
         for mode in ("auto", "include"):
             manifest = stage(full.place, tmp_path / mode, context, mode=mode)
-            assert manifest["texts"]["withheld"] == 0
-            assert manifest["content_digest"] == full.manifest["content_digest"]
+            assert manifest.texts.withheld == 0
+            assert manifest.content_digest == full.manifest.content_digest
             assert not (tmp_path / mode / "standoff").exists()
-            assert "This copy holds 1 text; all may be passed on." in (tmp_path / mode / "README.md").read_text("utf-8")
-        assert stage(full.place, tmp_path / "omit", context, mode="omit")["texts"]["withheld"] == 1
-    with pytest.raises(UsageError, match="is a stand-off release already"):
+            assert "This copy contains 1 text; all may be redistributed." in (tmp_path / mode / "README.md").read_text(
+                "utf-8"
+            )
+        assert stage(full.place, tmp_path / "omit", context, mode="omit").texts.withheld == 1
+    with pytest.raises(UsageError, match="is already a stand-off release"):
         stage(tmp_path / "omit", tmp_path / "again", context)
-    with pytest.raises(UsageError, match="was built with another codebook"):
+    with pytest.raises(UsageError, match="was built with a different codebook"):
         stage(full.place, tmp_path / "again", open_corpus(None).context)
-    with pytest.raises(UsageError, match="is no build of this version"):
+    with pytest.raises(UsageError, match="is not a build of this version"):
         stage(tmp_path / "corpus", tmp_path / "again", context)
 
 
 def test_a_card_of_a_full_build_warns(tmp_path):
     card = (mixed(tmp_path).place / "README.md").read_text(encoding="utf-8")
-    assert "This copy holds 3 texts; 2 may not be passed on. **Do not upload this folder.**" in card
+    assert "This copy contains 3 texts; 2 may not be redistributed. **Do not upload this folder.**" in card
 
 
 SHAPE = schema.Struct(
@@ -279,9 +279,9 @@ SHAPE = schema.Struct(
         "note": schema.STRING,
         "spans": schema.ListOf(schema.Struct({**schema.PLACE, "to": schema.ListOf(schema.LINK)})),
         "link": schema.LINK,
-        "tokens": schema.ListOf(schema.WORDS),
-        "starts": schema.ListOf(schema.INT),
-        "ends": schema.ListOf(schema.INT),
+        "tokens": schema.TOKEN["tokens"],
+        "starts": schema.OFFSETS,
+        "ends": schema.OFFSETS,
     }
 )
 

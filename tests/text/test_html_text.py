@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from newsparallax.core.html_text import RenderedHtml, render_html
+from newsparallax.text.html import DEEPEST, RenderedHtml, render_html
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,18 @@ from newsparallax.core.html_text import RenderedHtml, render_html
         ("<p>a &amp; b &lt;c&gt; &#128169; &#x1F4A9; &nbsp;</p>", "a & b <c> 💩 💩 \xa0"),
         ("<div>a<b>b<i>c</i></b>d</div>", "abcd"),
         ("<p>a<!-- no <b>one</b> -->b</p>", "ab"),
-        ("<p>a<script>if (1 < 2) { '<p>' }</script>b</p><style>p > a {}</style>", "ab"),
+        ("<p>a<script>if (1 < 2) { '<p>' }</script>b</p>", "ab"),
+        ("<p>a</p><style>p > a {}</style><title>b</title>", "ap > a {}b"),
+        ("<iframe></iframe>\n a<iframe>x</iframe> b", "a b"),
+        ("<body><iframe></iframe> a", " a"),
+        ("<pre>\na</pre><pre>\n\nb</pre><textarea>\nc</textarea><listing>\nd</listing>", "a\nbcd"),
+        ("<table>a<tr>b<td>c</td>d</table>e", "abdce"),
+        ("<p>a\0b</p><svg>c\0d</svg><textarea>e\0f</textarea>", "abc\ufffdde\ufffdf"),
+        ("<frameset>a<frame></frameset>b", ""),
+        ("<p>a<noscript>b<i>c</i></noscript>", "ab<i>c</i>"),
+        ("<p>a<template>b</template>c", "ac"),
+        ("\ufeffa", "a"),
+        ("a\ud800b&#xD800;", "a\ufffd\ufffd\ufffdb\ufffd"),
         ("<p>a\r\nb\rc</p>", "a\nb\nc"),
         ("<p>1 < 2 & 3</p>", "1 < 2 & 3"),
         ("<!doctype html>\n<html>\n<head><title>T</title>\n</head>\n<body> <p>x</p></body></html>", " x"),
@@ -68,6 +80,10 @@ def test_text(html: str, text: str) -> None:
         ("<table><tbody><tr><td>a</table>", "/table[1]/tbody[1]/tr[1]/td[1]/text()[1]", 0, 0),
         ("<table><thead><tr><th>h<tbody><tr><td>a</table>", "/table[1]/tbody[1]/tr[1]/td[1]/text()[1]", 0, 1),
         ("<table></table>", "/table[1]/tbody[1]/tr[1]", 0, None),
+        ("<table>a<tr><td>b</table>c", "/table[1]/tbody[1]/tr[1]/td[1]/text()[1]", 0, 1),
+        ("<b>a<p>b</b>c</p>d", "/p[1]/b[1]/text()[1]", 1, 2),
+        ("<iframe></iframe>\n<p>a", "/p[1]/text()[1]", 0, 0),
+        ("<o:p>a</o:p><x-y>b</x-y>", "/o:p[1]/text()[1]", 1, 1),
         ("<svg><path/><text>a</text></svg><div/>b", "/svg[1]/text[1]/text()[1]", 1, 1),
         ("<svg><path/></svg><div/>b", "/div[1]/text()[1]", 1, 1),
     ],
@@ -97,9 +113,36 @@ def test_garbage_paths_resolve_to_nothing(xpath: str) -> None:
     assert render_html("<p>text</p>").resolve(xpath, 0) is None
 
 
+def test_nesting_of_any_depth_keeps_the_text_and_the_paths_of_10000_elements() -> None:
+    for depth in (DEEPEST, DEEPEST + 1, 20 * DEEPEST):
+        page = render_html("<div>" * depth + "a" + "</div>" * depth + "<p>b")
+        assert page.text == "ab"
+        assert page.resolve("/p[1]/text()[1]", 0) == 1
+        assert page.resolve("/div[1]" * DEEPEST + "/text()[1]", 1) == 1
+
+
+def test_many_elements_that_are_not_nested_all_keep_their_paths() -> None:
+    pieces = {"<p>a": "p", "<br>": "br", "<div>a</div>": "div", "<li>a": "li", "<x y='</div><div>'>a</x>": "x"}
+    for piece, name in pieces.items():
+        page = render_html(piece * (3 * DEEPEST))
+        assert page.resolve(f"/{name}[{3 * DEEPEST}]", 0) == 3 * DEEPEST - 1
+
+
+def test_threads_read_the_same() -> None:
+    pages = [f"<p>{number}<table>x<td>{'<b>y' * number}</table>" for number in range(200)]
+    alone = [render_html(page).text for page in pages]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda page: render_html(page).text, pages * 4)) == alone * 4
+
+
 @pytest.mark.parametrize(
     "piece",
     [
+        "<ul><li>",
+        "<a ",
+        "<a '\"",
+        "<div>",
+        "<table>x<b>",
         "<p>words and &amp; more</p>",
         "<b>",
         "<p>",

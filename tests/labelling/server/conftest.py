@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsparallax.edges.label_studio.server import HOST, VENV, home_of, start
+from newsparallax.labelling.server import HOST, VENV, home_of, start
 
 
 def pytest_collection_modifyitems(items):

@@ -6,9 +6,11 @@ The page's store (`window.Htx`) is read to find things and to see what has arriv
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from playwright.sync_api import ElementHandle, Locator, Page, Response, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 SIZE = {"width": 1366, "height": 768}
 FLAGS = (
@@ -16,6 +18,7 @@ FLAGS = (
     *("--disable-component-update", "--disable-sync"),
 )
 LONGEST = 30_000  # milliseconds; what has not happened until then will not
+TRIES = 3
 MODAL = ".ant-modal-confirm:not(.ant-zoom-appear)"  # that has stopped growing: before, a click on OK may be lost
 
 # The places of the first and the last character of `[start, end)`: what a reader takes for one character may be several
@@ -110,23 +113,39 @@ class LabellingPage:
         self.page, self.text = page, text
 
     def mark(self, start: int, end: int, hotkey: str) -> str:
-        """Press a label's key, drag over `[start, end)`; the id of the region that came into being."""
+        """Press a label's key, drag over `[start, end)`; the id of the new region.
+
+        On a busy machine the page may lose a key or a drag. The annotator then does it again, and so does this.
+        """
         before = self.regions()
-        self.leave_field()
-        self.page.keyboard.press("Escape")  # with a region selected, the key would give it another label
-        self.page.keyboard.press(hotkey)
-        self.page.wait_for_function(
-            """key => [...Htx.annotationStore.selected.names.values()].some(
-            tag => tag.type.endsWith("labels") && tag.selectedLabels.some(label => label.hotkey === key))""",
-            arg=hotkey,
-            timeout=LONGEST,
-        )
-        self.drag(start, end)
-        self.page.wait_for_function(
-            "count => Htx.annotationStore.selected.regions.length > count", arg=len(before), timeout=LONGEST
-        )
+        for _ in range(TRIES):
+            self._select_label(hotkey)
+            self.page.evaluate(_STILL)
+            self.drag(start, end)
+            with suppress(PlaywrightTimeout):
+                self.page.wait_for_function(
+                    "count => Htx.annotationStore.selected.regions.length > count",
+                    arg=len(before),
+                    timeout=LONGEST / TRIES,
+                )
+                break
         (new,) = [region for region in self.regions() if region not in before]
         return new
+
+    def _select_label(self, hotkey: str) -> None:
+        for _ in range(TRIES):
+            self.leave_field()
+            self.page.keyboard.press("Escape")  # with a region selected, the key would give it another label
+            self.page.keyboard.press(hotkey)
+            with suppress(PlaywrightTimeout):
+                self.page.wait_for_function(
+                    """key => [...Htx.annotationStore.selected.names.values()].some(
+                    tag => tag.type.endsWith("labels") && tag.selectedLabels.some(label => label.hotkey === key))""",
+                    arg=hotkey,
+                    timeout=LONGEST / TRIES,
+                )
+                return
+        raise AssertionError(f"the key {hotkey} selects no label")
 
     def drag(self, start: int, end: int) -> None:
         """Drag the mouse from the left edge of the first character to the right edge of the last."""

@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from newsparallax.core.exchange import MARK
-from newsparallax.core.outgoing import data_digest
-from newsparallax.edges.label_studio.home import home_of, make_home
+from helpers import ROOT
+from newsparallax.labelling.exchange import MARK, data_digest
+from newsparallax.labelling.home import home_of, make_home
 
-ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "label_studio.py"
 FIRST, SECOND = "000_17c0edab667c03c9", "001_8eac77890c2c81c7"
 

@@ -11,12 +11,12 @@ from playwright.sync_api import sync_playwright
 from studio import account, ask, done, exports_of, know, project_of, run
 
 from helpers import CODEBOOK, write_corpus
-from newsparallax.core.exchange import REVIEW
-from newsparallax.core.registry import Annotator
-from newsparallax.core.toml import read_toml
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.label_studio.home import home_of
+from newsparallax.building.run import build
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.registries import Annotator
+from newsparallax.corpus.toml import read_toml
+from newsparallax.labelling.exchange import REVIEW
+from newsparallax.labelling.home import home_of
 
 TEXT = "Putin went to Pyongyang on Sunday."
 PEOPLE = {"a": {"kind": "human", "ids": [1]}, "b": {"kind": "human", "ids": [2]}}
@@ -59,7 +59,7 @@ def review_of(server, corpus):
 def test_what_they_agree_on_is_predicted_and_what_they_dispute_is_marked(server, corpus):
     out, project, task = review_of(server, corpus)
     assert "(created)" in out
-    assert "1 task: 1 new, 0 updated, 0 as they were; 1 dispute" in out
+    assert "1 task: 1 new, 0 updated, 0 unchanged; 1 dispute" in out
     assert task["data"][REVIEW] == "1 dispute between a, b\n27-33 “Sunday” spans · a: LOC “Sunday”; b: nothing"
     (prediction,) = task["predictions"]
     assert [(item["from_name"], item["value"]["text"]) for item in prediction["result"]] == [
@@ -87,7 +87,7 @@ def test_the_adjudicator_decides_in_the_page_and_stars_it(server, corpus, chromi
         page.mark(27, 33, "2")
         annotation = page.submit()
         browser.close()
-    assert "1 adjudication without a star: left on the server" in done(server, "pull", "--corpus", corpus)
+    assert "not pulled: 1 adjudication without a star" in done(server, "pull", "--corpus", corpus)
     ask(server, "PATCH", f"annotations/{annotation['id']}", {"ground_truth": True})
     know(corpus, {server.account.email: "judge"})
     out = done(server, "pull", "--corpus", corpus)
@@ -98,13 +98,13 @@ def test_the_adjudicator_decides_in_the_page_and_stars_it(server, corpus, chromi
     assert REVIEW not in str(found)
     assert found["data"] == {"article_id": "x", "text": TEXT}
     built = build(open_corpus(corpus), corpus / "built")
-    assert built.manifest["counts"]["problems"] == {}
+    assert built.manifest.counts.problems == {}
     gold = pq.read_table(corpus / "built/spans").to_pylist()
     assert [(row["quote"], row["annotator"], row["adjudicated"]) for row in gold] == [
         ("Putin", "judge", True),
         ("Sunday", "judge", True),
     ]
-    assert "no article with several annotations waits for a decision" in done(server, "review", "--corpus", corpus)
+    assert "no article needs adjudication" in done(server, "review", "--corpus", corpus)
 
 
 def test_people_who_are_new_in_both_projects_are_told_apart(server, corpus):
@@ -135,7 +135,7 @@ def test_people_who_are_new_in_both_projects_are_told_apart(server, corpus):
         annotators[name].ids[0]: name == names[2] for name in names
     }
     out = done(server, "pull", "--corpus", corpus, "--replace")
-    assert "that the server does not have" not in out
+    assert "that the server no longer has" not in out
     assert [one["ground_truth"] for one in exports_of(corpus)["x"][0]["annotations"]].count(True) == 1
 
 
@@ -146,9 +146,9 @@ def test_new_disputes_do_not_disturb_a_decision_under_way(server, corpus):
     path.write_text(path.read_text().replace("LOC", "PER"))
     ran = run(server, "review", "--corpus", corpus)
     assert ran.code == 1
-    assert f"x: what task {task['id']} shows is out of date, but there is work on it" in ran.err
+    assert f"x: task {task['id']} is out of date, but has annotations or drafts" in ran.err
 
 
 def test_a_single_annotation_needs_no_adjudicator(server, corpus):
     (corpus / "annotations/exports/x.json").unlink()
-    assert "no article with several annotations waits" in done(server, "review", "--corpus", corpus)
+    assert "no article needs adjudication" in done(server, "review", "--corpus", corpus)

@@ -10,10 +10,10 @@ from page import FLAGS, SIZE, LabellingPage, open_row, open_task, sign_in
 from playwright.sync_api import sync_playwright
 from studio import FIRST, ROOT, SECOND, ask
 
-from newsparallax.core.codebook import Codebook, attribute_applies, attribute_control, layer_control
-from newsparallax.core.toml import read_toml
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
+from newsparallax.building.run import build
+from newsparallax.corpus.codebook import Codebook, attribute_applies, attribute_control, layer_control
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.toml import read_toml
 
 CODEBOOK = read_toml(ROOT / "annotations/codebook.toml", Codebook)
 LABELS = [
@@ -419,6 +419,6 @@ def test_what_is_submitted_is_read_whole(everything, tmp_path):
     (corpus / "annotations/exports").mkdir()
     (corpus / "annotations/exports/short.json").write_text(json.dumps([task]), encoding="utf-8")
     made = build(open_corpus(corpus), tmp_path / "out").manifest
-    counts = made["counts"]
-    assert counts["results_in"] == counts["results_accepted"] == len(everything["result"])
-    assert made["labels"]["stances"]["FAVOR"] == 1
+    counts = made.counts
+    assert counts.results_in == counts.results_accepted == len(everything["result"])
+    assert made.labels["stances"]["FAVOR"] == 1

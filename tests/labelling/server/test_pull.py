@@ -23,11 +23,11 @@ from studio import (
     run,
 )
 
-from newsparallax.core.registry import Annotator
-from newsparallax.core.toml import read_toml
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.label_studio.home import home_of
+from newsparallax.building.run import build
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.registries import Annotator
+from newsparallax.corpus.toml import read_toml
+from newsparallax.labelling.home import home_of
 
 PEOPLE = {"first@example.org": "m1", "second@example.org": "m2", "third@example.org": "m3"}
 EMAILS = dict(enumerate(PEOPLE, 1))
@@ -71,10 +71,10 @@ def test_there_and_back_gives_the_same_files_and_the_same_digest(server, corpus,
     import_annotated(server, project, [task for (task,) in exports_of(whole).values()], EMAILS)
     know(corpus, PEOPLE)
     out = done(server, "pull", "--corpus", corpus)
-    assert "2 tasks asked for, 6 annotations" in out
+    assert "2 tasks requested, 6 annotations" in out
     pulled = {path.name: path.read_bytes() for path in (corpus / "annotations/exports").iterdir()}
     assert pulled == {path.name: path.read_bytes() for path in (whole / "annotations/exports").iterdir()}
-    digests = [build(open_corpus(folder), folder / "built").manifest["content_digest"] for folder in (corpus, whole)]
+    digests = [build(open_corpus(folder), folder / "built").manifest.content_digest for folder in (corpus, whole)]
     assert digests[0] == digests[1]
 
 
@@ -86,9 +86,9 @@ def test_a_second_pull_changes_nothing_and_asks_for_nothing(server, tmp_path, na
     first = done(server, "pull", "--corpus", corpus)
     for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "pulled")):
         subprocess.run([*git, *command], check=True)
-    assert "6 annotations that the server does not have: kept" in first
+    assert "kept 6 annotations that the server no longer has" in first
     assert "up to date" in done(server, "pull", "--corpus", corpus)
-    assert "2 tasks asked for" in done(server, "pull", "--corpus", corpus, "--full")
+    assert "2 tasks requested" in done(server, "pull", "--corpus", corpus, "--full")
     assert subprocess.run([*git, "status", "--short"], capture_output=True, text=True, check=True).stdout == ""
     tracked = subprocess.run([*git, "ls-files"], capture_output=True, text=True, check=True).stdout
     assert ".label-studio" not in tracked
@@ -102,10 +102,10 @@ def test_only_what_changed_is_asked_for(server, corpus):
     tasks = task_ids(server, project)
     made = annotate(server, tasks[FIRST], [region(0, 7, "Russian")])
     annotate(server, tasks[SECOND], [region(0, 3, "Efe", "ORG")])
-    assert "2 tasks asked for, 2 annotations" in done(server, "pull", "--corpus", corpus)
+    assert "2 tasks requested, 2 annotations" in done(server, "pull", "--corpus", corpus)
     ask(server, "PATCH", f"annotations/{made['id']}", {"result": [region(8, 17, "President", "PER")]})
     out = done(server, "pull", "--corpus", corpus)
-    assert "1 task asked for, 1 annotation" in out
+    assert "1 task requested, 1 annotation" in out
     (item,) = exports_of(corpus)[FIRST][0]["annotations"][0]["result"]
     assert item["value"] == {"start": 8, "end": 17, "text": "President", "labels": ["PER"]}
 
@@ -119,8 +119,8 @@ def test_who_is_new_gets_a_pseudonym_and_is_human_only_by_evidence(server, corpu
     know(corpus, {server.account.email: "a0"})  # who sends an annotation for somebody counts as its editor
     ran = run(server, "pull", "--corpus", corpus)
     assert ran.code == 0
-    assert "a1: new in annotators.toml, human (guidelines.md and the text, in Label Studio)" in ran.err
-    assert "a2: new in annotators.toml, unknown (not known: nothing shows that" in ran.err
+    assert "a1: added to annotators.toml as human (guidelines.md and the text, in Label Studio)" in ran.err
+    assert "a2: added to annotators.toml as unknown (unknown: there is no evidence that" in ran.err
     known = annotators(corpus)
     assert [known[a].kind for a in ("m1", "m2", "m3", "a1", "a2")] == ["model", "model", "model", "human", "unknown"]
     numbers = [one["completed_by"] for one in exports_of(corpus)[FIRST][0]["annotations"]]
@@ -133,7 +133,7 @@ def test_who_is_new_gets_a_pseudonym_and_is_human_only_by_evidence(server, corpu
     for path in corpus.joinpath("annotations").rglob("*.*"):
         assert "example.org" not in path.read_text(encoding="utf-8"), path
     votes = build(open_corpus(corpus), corpus / "built")
-    assert votes.manifest["counts"]["problems"]["gold-undecided"] == 1
+    assert votes.manifest.counts.problems["gold-undecided"] == 1
 
 
 def test_drafts_stay_and_cancelled_ones_come(server, corpus):
@@ -141,7 +141,7 @@ def test_drafts_stay_and_cancelled_ones_come(server, corpus):
     task = task_ids(server, project)[FIRST]
     annotate(server, task, [region(0, 7, "Russian")], was_cancelled=True)
     ask(server, "POST", f"tasks/{task}/drafts", {"result": [region(8, 17, "President", "PER")]})
-    assert "1 draft that nobody has submitted: left on the server" in done(server, "pull", "--corpus", corpus)
+    assert "not pulled: 1 unsubmitted draft" in done(server, "pull", "--corpus", corpus)
     (made,) = exports_of(corpus)[FIRST][0]["annotations"]
     assert made["was_cancelled"]
     assert set(exports_of(corpus)) == {FIRST}  # an article without annotations has no file
@@ -225,7 +225,7 @@ def test_replace_takes_out_what_the_server_does_not_have(server, tmp_path, name)
     out = done(server, "pull", "--corpus", corpus, "--replace")
     (kept,) = exports_of(corpus)[FIRST][0]["annotations"]
     assert kept["result"][0]["value"]["text"] == "Russian"
-    assert f"{SECOND}.json: removed, nothing is left in it" in out
+    assert f"{SECOND}.json: removed, because it has no annotations" in out
 
 
 def test_an_annotation_edited_by_somebody_else_names_both(server, corpus):
@@ -243,13 +243,13 @@ def test_an_annotation_edited_by_somebody_else_names_both(server, corpus):
 def test_articles_that_share_a_file_are_split_on_request(server, tmp_path):
     corpus = shutil.copytree(ROOT / "tests/corpora/from_tasks", tmp_path / "corpus")
     edit(corpus / "annotations/corpus.toml", 'name = "', 'name = "split ')
-    before = build(open_corpus(corpus), tmp_path / "before").manifest["content_digest"]
+    before = build(open_corpus(corpus), tmp_path / "before").manifest.content_digest
     project = project_of(done(server, "push", "--corpus", corpus))
     tasks = ask(server, "GET", "tasks", project=project, include="id", page_size=100)["tasks"]
     ask(server, "POST", f"tasks/{tasks[0]['id']}/annotations", {"result": [], "was_cancelled": True})
     ran = run(server, "pull", "--corpus", corpus)
     assert ran.code == 2
-    assert "`pull --split` gives each article a file of its own first" in ran.err
+    assert "run `newsparallax label-studio pull --split`, which first makes one file per article" in ran.err
     ran = run(server, "pull", "--corpus", corpus, "--split")
     assert ran.code == 0, ran
     assert all(len(found) == 1 for found in exports_of(corpus).values())
@@ -268,4 +268,4 @@ def test_a_damaged_memory_of_pulls_is_told(server, corpus):
     (home_of(corpus) / "pulled.json").write_text('{"http', encoding="utf-8")
     ran = run(server, "pull", "--corpus", corpus)
     assert ran.code == 2
-    assert "remove it: the next pull asks for everything" in ran.err
+    assert "remove it; the next pull then requests all tasks" in ran.err

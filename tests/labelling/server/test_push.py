@@ -38,7 +38,7 @@ def test_repeating_a_push_changes_nothing(server, corpus):
     before = tasks_of(server, project)
     out = done(server, "push", "--corpus", corpus, "--predict", "annotations")
     assert "(unchanged)" in out
-    assert "0 new, 0 updated, 2 as they were; 0 predictions made" in out
+    assert "0 new, 0 updated, 2 unchanged; 0 predictions made" in out
     assert tasks_of(server, project) == before
     assert ask(server, "GET", "projects", title="repeating_a_push_changes_nothing")["count"] == 1
 
@@ -48,7 +48,7 @@ def test_only_the_articles_that_are_named(server, corpus):
     assert [task["data"]["article_id"] for task in tasks_of(server, project)] == [SECOND]
     ran = run(server, "push", "--corpus", corpus, "--article", "002")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == f"error: no article '002'\n  the corpus has {FIRST}, {SECOND}\n"
+    assert ran.err == f"error: no article '002'\n  the articles are {FIRST}, {SECOND}\n"
 
 
 def test_predictions_from_annotations_say_whose_they_are(server, corpus):
@@ -102,11 +102,11 @@ def test_a_changed_codebook_updates_the_page_unless_labels_in_use_would_go(serve
     edit(codebook, "[layers.defects.labels.MT_ERROR]", "[layers.defects.labels.BAD_ENGLISH]")
     ran = run(server, "push", "--corpus", corpus)
     assert ran.code == 2
-    assert "annotations on the server use labels that would go: defects MT_ERROR (2)" in ran.err
+    assert "annotations on the server use labels that would be removed: defects MT_ERROR (2)" in ran.err
     assert "BAD_ENGLISH" not in ask(server, "GET", f"projects/{project}")["label_config"]
     ran = run(server, "push", "--corpus", corpus, "--force")
     assert (ran.code, "BAD_ENGLISH" in ask(server, "GET", f"projects/{project}")["label_config"]) == (0, True)
-    assert "labels in use that the labelling page no longer has: defects MT_ERROR (2)" in ran.err
+    assert "removed labels that annotations on the server still use: defects MT_ERROR (2)" in ran.err
 
 
 def test_a_changed_text_updates_a_task_unless_somebody_worked_on_it(server, corpus, tmp_path):
@@ -120,8 +120,8 @@ def test_a_changed_text_updates_a_task_unless_somebody_worked_on_it(server, corp
     ran = run(server, "push", "--corpus", cut, "--predict", "names")
     assert ran.code == 1
     assert [len(task["predictions"]) for task in tasks_of(server, project)] == [0, 1]  # none of another text
-    assert "2 tasks: 0 new, 1 updated, 0 as they were" in ran.out
-    assert f"{SECOND}: what task {ids[SECOND]} shows is out of date, but there is work on it" in ran.err
+    assert "2 tasks: 0 new, 1 updated, 0 unchanged" in ran.out
+    assert f"{SECOND}: task {ids[SECOND]} is out of date, but has annotations or drafts" in ran.err
     texts = {task["data"]["article_id"]: task["data"]["text"] for task in tasks_of(server, project)}
     assert texts[FIRST] == "Another text."
     assert texts[SECOND] == (corpus / "seeds" / f"{SECOND}.txt").read_bytes().decode()

@@ -1,7 +1,8 @@
-"""The commands of the README that need a server print what it shows."""
+"""The commands of the pages that need a Label Studio server print what the pages show."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,11 +10,13 @@ import sys
 import pytest
 from studio import FIRST, ROOT, SECOND, ask, corpus_copy, environment
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from readme import titled
+
+SERVER = "With a Label Studio server"
 COMMANDS = [
-    tuple(part.split("\n", 1))
-    for fence in re.findall(r"^```shell-session\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    for part in re.split(r"^\$ ", fence, flags=re.MULTILINE)[1:]
+    command
+    for page in ("docs/annotate.md", "docs/agreement.md")
+    for command in titled(page, "With a Label Studio server")
 ]
 
 
@@ -27,8 +30,6 @@ def corpus(tmp_path, server):
     folder = corpus_copy(tmp_path / "corpus", "other", exports=True)
     path = folder / "annotations/corpus.toml"
     path.write_bytes((ROOT / "annotations/corpus.toml").read_bytes())
-    (folder / "scripts").symlink_to(ROOT / "scripts")
-    (folder / ".venv").symlink_to(sys.prefix)
     return folder
 
 
@@ -48,14 +49,16 @@ def annotated(server):
     ask(server, "POST", f"tasks/{task}/annotations", {"result": [item], "lead_time": 60, "ground_truth": False})
 
 
-def test_the_commands_print_what_the_readme_shows(server, corpus):
+def test_the_commands_print_what_the_pages_show(server, corpus):
     assert [command.split()[2] for command, _ in COMMANDS] == ["push", "pull", "pull", "review"]
     assert FIRST in COMMANDS[-1][0]
+    env = environment(server)
+    env["PATH"] = os.pathsep.join([f"{sys.prefix}/bin", env.get("PATH", os.defpath)])
     for number, (command, shown) in enumerate(COMMANDS):
         if number == 1:
             annotated(server)
         ran = subprocess.run(
-            ["bash", "-c", f"{command} --corpus ."], cwd=corpus, env=environment(server), text=True,
+            ["bash", "-c", command], cwd=corpus, env=env, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
         assert comparable(ran.stdout) == comparable(shown), command

@@ -36,7 +36,7 @@ def test_a_personal_access_token_works_as_the_legacy_token_does(server, corpus, 
     env = environment(server, LABEL_STUDIO_API_KEY=personal_token)
     assert env["LABEL_STUDIO_API_KEY"].count(".") == 2  # a JWT
     assert run(server, "push", "--corpus", corpus, env=env).code == 0
-    assert "2 as they were" in done(server, "push", "--corpus", corpus)
+    assert "2 unchanged" in done(server, "push", "--corpus", corpus)
     assert run(server, "pull", "--corpus", corpus, env=env).code == 0
 
 
@@ -59,14 +59,14 @@ def test_half_an_address_and_none(server, corpus):
     refused(run(server, "pull", "--corpus", corpus, env=env), "LABEL_STUDIO_API_KEY is not set")
     del env["LABEL_STUDIO_URL"]
     ran = run(server, "pull", "--corpus", corpus, env=env)
-    refused(ran, "no Label Studio server is known", "serve")
+    refused(ran, "no Label Studio server is configured", "serve")
     env = environment(server, LABEL_STUDIO_URL="127.0.0.1:8080")
     refused(run(server, "pull", "--corpus", corpus, env=env), "begins with http:// or https://")
     env = environment(server, LABEL_STUDIO_URL="http://127.0.0.1:port")
     refused(run(server, "pull", "--corpus", corpus, env=env), "LABEL_STUDIO_URL is 'http://127.0.0.1:port'")
     env = environment(server, LABEL_STUDIO_URL="http://me:pass@127.0.0.1:1")
     ran = run(server, "pull", "--corpus", corpus, env=env)
-    refused(ran, "has no name or password in it")
+    refused(ran, "without user name and password")
     assert "pass@" not in ran.err
 
 
@@ -76,7 +76,7 @@ def test_no_server(server, corpus):
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
     env = environment(server, LABEL_STUDIO_URL=url)
     ran = run(server, "push", "--corpus", corpus, env=env)
-    refused(ran, f"no answer from a Label Studio server at {url}", "scripts/label_studio.py serve")
+    refused(ran, f"the Label Studio server at {url} does not answer", "newsparallax label-studio serve")
 
 
 @contextmanager
@@ -106,10 +106,10 @@ def test_something_else_at_the_address(server, corpus):
         refused(ran, "is not JSON")
     with answering({"/api/version": (200, b'{"version": 3}')}) as url:
         ran = run(server, "pull", "--corpus", corpus, env=environment(server, LABEL_STUDIO_URL=url))
-        refused(ran, f"what answers at {url} is not Label Studio")
+        refused(ran, f"the server at {url} is not Label Studio")
     with answering({}) as url:
         ran = run(server, "pull", "--corpus", corpus, env=environment(server, LABEL_STUDIO_URL=url))
-        refused(ran, f"what answers at {url} is not Label Studio")
+        refused(ran, f"the server at {url} is not Label Studio")
 
 
 def test_a_server_of_another_version_is_told(server, corpus):
@@ -121,7 +121,7 @@ def test_a_server_of_another_version_is_told(server, corpus):
         }
     ) as url:
         ran = run(server, "pull", "--corpus", corpus, env=environment(server, LABEL_STUDIO_URL=url))
-    refused(ran, f"{url} is Label Studio 1.9.2; this program was written for 1.23")
+    refused(ran, f"{url} is Label Studio 1.9.2; this program supports 1.23")
 
 
 def test_a_failing_server_is_asked_again_and_then_told(server, corpus):

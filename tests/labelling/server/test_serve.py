@@ -13,19 +13,20 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import msgspec
 import pytest
-from conftest import free_port
 from label_studio_sdk import LabelStudio
 from playwright.sync_api import sync_playwright
 
-from newsparallax.core.errors import CorpusError, NewsParallaxError, UsageError
-from newsparallax.edges.label_studio import install
-from newsparallax.edges.label_studio.home import (
+from conftest import free_port
+from helpers import ROOT
+from newsparallax._util.files import hold_for_child
+from newsparallax.errors import CorpusError, NewsParallaxError, UsageError
+from newsparallax.labelling import server as install
+from newsparallax.labelling.home import (
     State,
     database,
     keep_account,
@@ -34,7 +35,7 @@ from newsparallax.edges.label_studio.home import (
     update_version,
     write_state,
 )
-from newsparallax.edges.label_studio.server import (
+from newsparallax.labelling.server import (
     HOST,
     SETTINGS,
     VENV,
@@ -45,9 +46,7 @@ from newsparallax.edges.label_studio.server import (
     saved_account,
     start,
 )
-from newsparallax.edges.locks import hold
 
-ROOT = Path(__file__).parents[2]
 BROWSER = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
@@ -240,7 +239,7 @@ def test_a_start_says_all_that_is_needed_and_ctrl_c_ends_it(corpus):
     running = up(corpus)
     account = saved_account(home_of(corpus))
     assert account.url == f"http://{HOST}:{running.port}"
-    for told in (account.url, f"{account.url}/user/signup", account.email, account.password, "push and pull"):
+    for told in (account.url, f"{account.url}/user/signup", account.email, account.password, "label-studio push"):
         assert told in running.said
     assert account.token not in running.said
     down(running, signal.SIGINT)
@@ -284,7 +283,7 @@ def test_a_running_server_is_told_even_if_the_command_that_started_it_was_killed
     assert answers(running.port)
     code, out, err = outcome(script(corpus, running.port))
     assert (code, err, account.url in out) == (0, "", True)
-    assert out.endswith(f"It was running already; to stop it: kill {running.pid}\n")
+    assert out.endswith(f"It was already running. To stop it: kill {running.pid}\n")
     os.kill(running.pid, signal.SIGTERM)
     wait_for(lambda: not alive(running.pid))
 
@@ -306,29 +305,30 @@ def test_a_taken_port_is_told_and_no_other_one_taken(corpus):
         port = other.getsockname()[1]
         code, out, err = outcome(script(corpus, port))
     assert (code, out) == (2, "")
-    assert re.fullmatch(rf"error: port {port} is taken by another program\n  name another one .* --port \d+\n", err)
+    assert re.fullmatch(rf"error: another program uses port {port}\n  choose another port .* --port \d+\n", err)
 
 
 def test_one_folder_has_one_server(server):
-    with pytest.raises(RunningError, match=re.escape(f"at {server.account.url}\n  use that one, or stop it")) as caught:
+    words = re.escape(f"at {server.account.url}\n  use that server, or stop it with")
+    with pytest.raises(RunningError, match=words) as caught:
         start(server.home, port=free_port(), venv=VENV, say=print)
     assert (caught.value.account, caught.value.pid) == (server.account, server.pid)
 
 
 def test_a_folder_whose_server_does_not_answer(tmp_path, server):
-    lock = hold(tmp_path / "lock")
-    with pytest.raises(UsageError, match="another command is just starting a Label Studio in"):
+    lock = hold_for_child(tmp_path / "lock")
+    with pytest.raises(UsageError, match="another command is starting Label Studio in"):
         start(tmp_path, port=free_port(), venv=VENV, say=print)
     keep_account(tmp_path, server.account.url)
     write_state(tmp_path, State(12345, server.account.url))  # whose token is another one
-    with pytest.raises(UsageError, match=r"does not answer at (.|\n)*stop it: kill 12345"):
+    with pytest.raises(UsageError, match=r"does not answer at (.|\n)*stop it with: kill 12345"):
         start(tmp_path, port=free_port(), venv=VENV, say=print)
     os.close(lock)
 
 
 def test_a_stranger_at_the_port_is_not_taken_for_the_server(server):
     account = msgspec.structs.replace(server.account, token="0" * 40)
-    with pytest.raises(UsageError, match="does not take the account of"):
+    with pytest.raises(UsageError, match="rejects the account of"):
         _wait_until_up(Server(server.home, account, server._process), print)
 
 
@@ -341,7 +341,7 @@ def test_a_server_that_ends_early_shows_its_log(corpus):
     uploads.unlink()
     away.rename(uploads)
     assert (code, out) == (2, "")
-    assert "error: Label Studio ended before it was up; the last lines of its log:" in err
+    assert "error: Label Studio ended before it was ready; the last lines of its log:" in err
     assert f"FileExistsError: [Errno 17] File exists: '{uploads}'" in err
     assert str(home / "server.log") in err
 
@@ -349,7 +349,7 @@ def test_a_server_that_ends_early_shows_its_log(corpus):
 def test_data_without_their_account(tmp_path):
     database(tmp_path).parent.mkdir()
     database(tmp_path).touch()
-    with pytest.raises(CorpusError, match=r"account\.toml: is not there, but the server's data are"):
+    with pytest.raises(CorpusError, match=r"account\.toml: does not exist, but the server's data do"):
         start(tmp_path, port=free_port(), venv=VENV, say=print)
 
 
@@ -370,13 +370,13 @@ def test_an_account_that_cannot_be_read(tmp_path, content, message):
 def test_a_database_that_is_none(tmp_path, server):
     database(tmp_path).parent.mkdir()
     database(tmp_path).write_text("no database, but long enough to be looked at as one" * 20)
-    with pytest.raises(CorpusError, match="is no readable SQLite database"):
+    with pytest.raises(CorpusError, match="is not a readable SQLite database"):
         restore_token(tmp_path, server.account)
 
 
 def test_data_of_a_later_label_studio(tmp_path):
     (tmp_path / "version").write_text("99.1\n")
-    with pytest.raises(UsageError, match=rf"is of Label Studio 99\.1; {install.pinned_version()} cannot read it"):
+    with pytest.raises(UsageError, match=rf"was made by Label Studio 99\.1; {install.pinned_version()} cannot read it"):
         start(tmp_path, port=free_port(), venv=VENV, say=print)
     (tmp_path / "version").write_text("latest\n")
     with pytest.raises(CorpusError, match="expected a version, found 'latest'"):

@@ -11,11 +11,11 @@ from playwright.sync_api import sync_playwright
 from studio import SECOND, ask, corpus_copy, done, exports_of, know, project_of
 
 from helpers import CODEBOOK, write_corpus
-from newsparallax.core.codebook import Codebook
-from newsparallax.core.registry import Annotator
-from newsparallax.core.toml import read_toml
-from newsparallax.edges.build import build
-from newsparallax.edges.folder import open_corpus
+from newsparallax.building.run import build
+from newsparallax.corpus.codebook import Codebook
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.registries import Annotator
+from newsparallax.corpus.toml import read_toml
 
 EMAIL = "reader@example.org"
 NASTY = "🇺🇦🇷🇺 «Путин»\r\nsaid:  𝔘𝔫𝔦 cafe\u0301,\twent to Zu\u0308rich\r\n\r\nwith  👩‍👩‍👧  Ann.\u200b\n"
@@ -82,8 +82,8 @@ def test_the_special_military_operation(server, annotator, tmp_path):
     known = read_toml(corpus / "annotations/annotators.toml", dict[str, Annotator])["a1"]
     assert (known.kind, known.given) == ("human", "guidelines.md and the text, in Label Studio")
     built = tmp_path / "built"
-    counts = build(open_corpus(corpus), built).manifest["counts"]
-    assert (counts["results_in"], counts["results_accepted"], counts["problems"]) == (14, 14, {})
+    counts = build(open_corpus(corpus), built).manifest.counts
+    assert (counts.results_in, counts.results_accepted, counts.problems) == (14, 14, {})
     (euphemism,) = rows(built, "euphemisms")
     names = {"label": "EUPHEMISM", "topic": "war", "voice": "attributed", "flagged": "metalinguistic"}
     layer = codebook.layers["euphemisms"]
@@ -133,8 +133,8 @@ def test_a_text_with_emoji_crlf_combining_marks_and_doubled_spaces(server, annot
     know(corpus, {EMAIL: "ann"})
     done(server, "pull", "--corpus", corpus)
     built = tmp_path / "built"
-    counts = build(open_corpus(corpus), built).manifest["counts"]
-    assert (counts["results_repaired"], counts["results_quarantined"], counts["problems"]) == (0, 0, {})
+    counts = build(open_corpus(corpus), built).manifest.counts
+    assert (counts.results_repaired, counts.results_quarantined, counts.problems) == (0, 0, {})
     found = {row["quote"]: row for row in rows(built, "spans")}
     assert {quote: (row["start"], row["end"]) for quote, row in found.items()} == places
     assert {quote: row["label"] for quote, row in found.items()} == {word: int(key) - 1 for word, key in words.items()}

@@ -157,7 +157,10 @@ class Handler(BaseHTTPRequestHandler):
             return False
         if fault.kind == "status":
             retry = {} if fault.retry_after is None else {"Retry_After": str(fault.retry_after)}
-            self._send(error(fault.status, f"The stand-in was told to answer {fault.status}", **retry))
+            said = error(fault.status, f"The stand-in was told to answer {fault.status}", **retry)
+            if fault.body is not None:
+                said = Answer(fault.status, fault.body.encode(), Content_Type=fault.kind_of_body, **retry)
+            self._send(said)
             return True
         if fault.kind == "kill":
             fault.kill()

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 NONE = "0" * 40
 FIRST_DAY = 1_767_225_600  # 2026-01-01T00:00:00Z, seconds since 1970
-SHA = re.compile("[0-9a-f]{4,40}")
+SHA = re.compile("[0-9a-f]{4,64}")
 NO_NAME = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|^[-/]|/$")  # what git would take for more than a name
 POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n")
 POINTER_LIMIT = 200  # bytes; a pointer has about 130
@@ -96,13 +96,19 @@ class BareRepository:
     def private(self) -> bool:
         return (self.folder / "private").exists()
 
-    def create(self, *, private: bool = False) -> None:
+    @private.setter
+    def private(self, private: bool) -> None:
+        mark = self.folder / "private"
+        mark.touch() if private else mark.unlink(missing_ok=True)
+
+    def create(self, *, private: bool = False, sha256: bool = False) -> None:
         """A repository with the first commit that a hub makes: `.gitattributes` alone. It is there whole or not."""
         draft = BareRepository(self.folder.with_suffix(".new"))
         # what `git init --bare` writes, without its hooks and a process
         for name in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):
             (draft.folder / name).mkdir(parents=True)
-        (draft.folder / "config").write_text(CONFIG)
+        config = CONFIG.replace("= 0", "= 1") + "[extensions]\n\tobjectformat = sha256\n" if sha256 else CONFIG
+        (draft.folder / "config").write_text(config)
         (draft.folder / "HEAD").write_text("ref: refs/heads/main\n")
         if private:
             (draft.folder / "private").touch()
@@ -142,13 +148,16 @@ class BareRepository:
         except subprocess.CalledProcessError:
             raise MissingError(name) from None
 
-    def refs(self, kind: str) -> dict[str, str]:
-        """Names of the branches ("heads") or tags ("tags") and the commits that they are at, sorted by name."""
+    def refs(self, kind: str, *, peeled: bool = True) -> dict[str, str]:
+        """Names of branches ("heads"), tags ("tags") or pull requests ("pr") and their commits, sorted by name.
+
+        Without `peeled`, a tag with a message stands for itself: the id is not that of its commit.
+        """
         said = self.git(
             "for-each-ref", "--format=%(refname)%00%(*objectname)%00%(objectname)", f"refs/{kind}/"
         ).decode()
         rows = (line.split("\0") for line in said.splitlines())
-        return {name.removeprefix(f"refs/{kind}/"): peeled or oid for name, peeled, oid in rows}
+        return {name.removeprefix(f"refs/{kind}/"): (peeled and of) or oid for name, of, oid in rows}
 
     def history(self, revision: str, path: str | None = None, limit: int | None = None) -> list[Commit]:
         """The commits that led to `revision` (and touched `path`), newest first. Raises MissingError."""
@@ -275,16 +284,17 @@ class BareRepository:
         """
         with self._moving:
             found = self.refs("heads")
-            head = found.get(branch)
+            ref = branch if branch.startswith("refs/") else f"refs/heads/{branch}"
+            head = self._commit_of(ref) if ref == branch else found.get(branch)
             if head is None and (found or branch != "main"):
                 raise MissingError(branch)
             if parent is not None and parent != head:
                 raise MovedError(head)
             sha = self._write(head, changes, folders, "\n\n".join(filter(None, (title, message))))
             try:
-                self.git("update-ref", f"refs/heads/{branch}", sha, head or NONE)
+                self.git("update-ref", ref, sha, head or "")
             except subprocess.CalledProcessError:
-                raise MovedError(self.head(branch)) from None
+                raise MovedError(self._commit_of(ref)) from None
             return sha
 
     def _write(
@@ -299,7 +309,8 @@ class BareRepository:
             gone |= inside
         if missing := sorted(gone - there):
             raise MissingError(missing[0])
-        lines = [f"0 {NONE}\t{path}" for path in sorted(gone)]
+        none = NONE if head is None else "0" * len(head)
+        lines = [f"0 {none}\t{path}" for path in sorted(gone)]
         for path, content in changes.items():
             if content is not None:
                 data = content.pointer if isinstance(content, Lfs) else content
@@ -337,7 +348,7 @@ class BareRepository:
         with self._moving:
             if name in self.refs(kind):
                 raise TakenError(name)
-            self.git("update-ref", f"refs/{kind}/{name}", at, NONE)
+            self.git("update-ref", f"refs/{kind}/{name}", at, "")
 
     def remove_ref(self, kind: str, name: str) -> None:
         """Take a branch or tag away. Raises MissingError."""
@@ -345,3 +356,24 @@ class BareRepository:
             if name not in self.refs(kind):
                 raise MissingError(name)
             self.git("update-ref", "-d", f"refs/{kind}/{name}")
+
+    def merge(self, number: int) -> str:
+        """Move `main` to one commit with the files of a pull request. Raises MovedError where `main` has moved."""
+        with self._moving:
+            base, head = self.head(), self._commit_of(f"refs/pr/{number}")
+            if self.git("merge-base", base, head).decode().strip() != base:
+                raise MovedError(base)
+            number_of = int(self.git("rev-list", "--count", "--all"))
+            date = f"{FIRST_DAY + 60 * number_of} +0000"
+            dates = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+            title = self.git("log", "-1", "--format=%s", head)
+            sha = self.git("commit-tree", f"{head}^{{tree}}", "-p", base, given=title, **dates).decode().strip()
+            self.git("update-ref", "refs/heads/main", sha, base)
+            return sha
+
+    def open_request(self) -> int:
+        """A new pull request without changes; its number."""
+        with self._moving:
+            number = len(self.refs("pr")) + 1
+            self.git("update-ref", f"refs/pr/{number}", self.head())
+            return number

@@ -34,7 +34,7 @@ class Request:
         return self.method == "POST" and any(part in self.path for part in WRITES)
 
 
-Where = Callable[[Request], bool]
+SourceRef = Callable[[Request], bool]
 
 
 def everything(request: Request) -> bool:
@@ -49,7 +49,7 @@ def writes(request: Request) -> bool:
 class Fault:
     """What happens at the n-th to (n + times - 1)-th request that `where` holds for, counted from when it was set.
 
-    - status: `status` is answered, with `retry_after` (seconds) where it is given
+    - status: `status` is answered, with `retry_after` (seconds, or a date) and the text `body` where they are given
     - drop: the connection ends without an answer, before anything is done; lose: after it is done
     - cut: half of the answer's body is sent, then the connection ends
     - kill: the process `pid` is killed; its number may be set a little later than the fault
@@ -61,11 +61,13 @@ class Fault:
 
     nth: int
     kind: Kind
-    where: Where = everything
+    where: SourceRef = everything
     times: int = 1
     after: bool = False
     status: int = 500
-    retry_after: int | None = None
+    retry_after: int | str | None = None
+    body: str | None = None
+    kind_of_body: str = "text/plain"
     pid: int | None = None
     seconds: float = 1.0
     hook: Callable[[Request], object] | None = None

@@ -41,6 +41,8 @@ class HubHandler(Handler):
         self.query = parse_qs(parts.query)
         self.route = parts.path
         given = self.headers.get("Authorization", "")
+        if given == "Bearer of-the-ci":
+            given = ""
         self.rights = self.server.hub.tokens.get(given.removeprefix("Bearer ")) if given else "anonymous"
         if self.rights is None:
             raise error(401, "Invalid credentials in Authorization header")
@@ -49,6 +51,7 @@ class HubHandler(Handler):
                 groups = found.groupdict()
                 if "name" in groups:
                     self.name = groups.pop("name")
+                    self._may_be_renamed()
                     self.repository = self.server.hub.repository(self.name)
                     self._may_see()
                 serve(self, **{key: unquote(value or "") for key, value in groups.items()})
@@ -67,6 +70,15 @@ class HubHandler(Handler):
             raise error(401, "Invalid username or password.", "RepoNotFound")
         if not seen:
             raise error(404, "Repository not found", "RepoNotFound")
+
+    def _may_be_renamed(self) -> None:
+        if new := self.server.hub.renamed.get(self.name):
+            raise Answer(307, b"", Location=self.path.replace(self.name, new, 1))
+
+    def _may_read_files(self) -> None:
+        if self.name in self.server.hub.gated and self.rights != "write":
+            message = f"Access to dataset {self.name} is restricted and you are not in the authorized list."
+            raise error(403, message, "GatedRepo")
 
     def _may_write(self, what: str) -> None:
         if self.rights == "anonymous":
@@ -106,6 +118,17 @@ class HubHandler(Handler):
         """Programs that the client would name in its User-Agent when they call it; none is known here."""
         raise Answer(200, {"standardEnvVars": [], "harnesses": {}})
 
+    def identity(self) -> None:
+        """What a CI provider gives a job to show."""
+        raise Answer(200, {"value": f"a job for {self.query['audience'][0]}"})
+
+    def exchange(self) -> None:
+        given = self._json()
+        if given["subject_token"] != f"a job for {self.server.hub.url}":
+            raise error(400, "invalid_grant")
+        writes = [token for token, rights in self.server.hub.tokens.items() if rights == "write"]
+        raise Answer(200, {"access_token": writes[0], "token_type": "bearer", "expires_in": 3600})
+
     def validate_yaml(self) -> None:
         given = self._json()
         problems = card_problems(given["content"])
@@ -114,7 +137,8 @@ class HubHandler(Handler):
     def create_repo(self) -> None:
         given = self._json()
         name = f"{given['organization'] or 'hub'}/{given['name']}"
-        self._may_write(f"create a dataset under the namespace {name.partition('/')[0]}")
+        if self.rights != "create":
+            self._may_write(f"create a dataset under the namespace {name.partition('/')[0]}")
         hub = self.server.hub
         private = given.get("private") or given.get("visibility") == "private"
         about = {"url": f"{hub.url}/datasets/{name}", "name": name, "id": name}
@@ -123,6 +147,64 @@ class HubHandler(Handler):
         except TakenError:
             raise Answer(409, {"error": "You already created this dataset repo", **about}) from None
         raise Answer(200, about)
+
+    def delete_repo(self) -> None:
+        given = self._json()
+        name = f"{given['organization'] or 'hub'}/{given['name']}"
+        self._may_write(f"delete {name}")
+        self.server.hub.delete(name)
+        raise Answer(200, {})
+
+    def list_datasets(self) -> None:
+        rows = [
+            {"_id": "0" * 24, "id": name, "sha": self.server.hub.repository(name).head()}
+            for name in self.server.hub.names()
+            if not self.server.hub.repository(name).private
+        ]
+        raise self._paged(rows)
+
+    def settings(self) -> None:
+        self._may_write("change the settings of this repository")
+        given = self._json()
+        self.repository.private = given.get("visibility") == "private" or bool(given.get("private"))
+        raise Answer(200, {})
+
+    # -- pull requests
+
+    def open_request(self) -> None:
+        self._may_write("open a pull request")
+        given = self._json()
+        assert given["pullRequest"]
+        number = self.repository.open_request()
+        self.server.hub.requests[self.name, number] = {"title": given["title"], "status": "draft"}
+        raise Answer(200, {"num": number})
+
+    def request(self, number: str) -> None:
+        about = self.server.hub.requests[self.name, int(number)]
+        raise Answer(200, {
+            **about, "num": int(number), "author": {"name": "hub"}, "createdAt": _date(0), "isPullRequest": True,
+            "repo": {"name": self.name, "type": "dataset"}, "events": [], "filesWithConflicts": [],
+            "changes": {"base": "refs/heads/main"}, "diff": "",
+        })  # fmt: skip
+
+    def request_status(self, number: str) -> None:
+        self._may_write("change a pull request")
+        status = self._json()["status"]
+        self.server.hub.requests[self.name, int(number)]["status"] = status
+        event = {"id": "1", "type": "status-change", "createdAt": _date(0), "author": {"name": "hub"}}
+        raise Answer(200, {"newStatus": event | {"data": {"status": status}}})
+
+    def merge(self, number: str) -> None:
+        self._may_write("merge a pull request")
+        about = self.server.hub.requests[self.name, int(number)]
+        if about["status"] != "open":
+            raise error(403, f"A {about['status']} pull request cannot be merged")
+        try:
+            self.repository.merge(int(number))
+        except MovedError:
+            raise error(409, "This pull request has conflicts") from None
+        about["status"] = "merged"
+        raise Answer(200, {})
 
     def info(self, revision: str = "main") -> None:
         sha = self._at(revision)
@@ -194,7 +276,9 @@ class HubHandler(Handler):
     def _lfs_row(self, oid: str, size: int, upload: bool) -> dict[str, Any]:
         hub, here = self.server.hub, self.repository.has(oid, size)
         row: dict[str, Any] = {"oid": oid, "size": size}
-        if upload and not here:
+        if upload and hub.lfs_error:
+            row["error"] = {"code": 507, "message": hub.lfs_error}
+        elif upload and not here:
             verify = f"{hub.url}/datasets/{self.name}.git/info/lfs/verify"
             href = signed(hub.storage_url, self.name, oid, "upload", size=str(size))
             row["actions"] = {"upload": {"href": href}, "verify": {"href": verify}}
@@ -214,7 +298,7 @@ class HubHandler(Handler):
     def commit(self, revision: str) -> None:
         self._may_write("upload to this repository")
         self._at(revision)
-        if revision not in self.repository.refs("heads"):
+        if revision not in self.repository.refs("heads") and not SPECIAL.fullmatch(revision):
             raise error(400, f"Cannot commit to {revision}: it is no branch")
         header, changes, folders = self._operations()
         attributes = self._attributes(revision, changes)
@@ -244,7 +328,8 @@ class HubHandler(Handler):
             if row["key"] == "header":
                 header = value
             elif row["key"] == "file":
-                changes[path] = base64.b64decode(value["content"], validate=True)
+                content = base64.b64decode(value["content"], validate=True)
+                changes[path] = self.server.hub.rewrite(content) if self.server.hub.rewrite else content
             elif row["key"] == "lfsFile":
                 if not self.repository.has(value["oid"], value.get("size")):
                     raise error(400, NO_OBJECT.format(path))
@@ -321,7 +406,7 @@ class HubHandler(Handler):
         found = {
             key: [
                 {"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": sha}
-                for name, sha in self.repository.refs(kind).items()
+                for name, sha in self.repository.refs(kind, peeled=not self.server.hub.tag_objects).items()
             ]
             for key, kind in (("branches", "heads"), ("tags", "tags"), ("converts", "convert"), ("pullRequests", "pr"))
         }
@@ -337,6 +422,7 @@ class HubHandler(Handler):
     # -- files
 
     def tree(self, revision: str, path: str = "") -> None:
+        self._may_read_files()
         sha = self._at(revision)
         recursive, expand = (
             self.query.get(key, ["false"])[0].lower() in ("true", "1") for key in ("recursive", "expand")
@@ -362,7 +448,7 @@ class HubHandler(Handler):
     def _row(self, sha: str, entry: Entry, expand: bool) -> dict[str, Any]:
         row = {
             "type": "directory" if entry.kind == "tree" else "file",
-            "oid": entry.oid,
+            "oid": self._blob_name(entry),
             "size": entry.lfs.size if entry.lfs else entry.size,
             "path": entry.path,
         }
@@ -372,7 +458,12 @@ class HubHandler(Handler):
             row["lastCommit"] = _last(self.repository.history(sha, entry.path, limit=1)[0])
         return row
 
+    def _blob_name(self, entry: Entry) -> str:
+        name = self.server.hub.name_blobs
+        return name(self.repository.blob(entry.oid)) if name and entry.kind == "blob" else entry.oid
+
     def resolve(self, rest: str) -> None:
+        self._may_read_files()
         raw = urlsplit(self.path).path.split("/resolve/", 1)[1]
         special = SPECIAL.match(raw)
         revision = special[0] if special else raw.partition("/")[0]
@@ -413,8 +504,17 @@ Serve = Callable[..., None]
 ROUTES: list[tuple[str, str, Serve]] = [
     ("GET", "/api/whoami-v2", HubHandler.whoami),
     ("GET", "/api/agent-harnesses", HubHandler.callers),
+    ("GET", "/ci/identity", HubHandler.identity),
+    ("POST", "/oauth/token", HubHandler.exchange),
     ("POST", "/api/validate-yaml", HubHandler.validate_yaml),
     ("POST", "/api/repos/create", HubHandler.create_repo),
+    ("DELETE", "/api/repos/delete", HubHandler.delete_repo),
+    ("GET", "/api/datasets", HubHandler.list_datasets),
+    ("PUT", f"{_API}/settings", HubHandler.settings),
+    ("POST", f"{_API}/discussions", HubHandler.open_request),
+    ("GET", f"{_API}/discussions/(?P<number>[0-9]+)", HubHandler.request),
+    ("POST", f"{_API}/discussions/(?P<number>[0-9]+)/status", HubHandler.request_status),
+    ("POST", f"{_API}/discussions/(?P<number>[0-9]+)/merge", HubHandler.merge),
     ("GET", _API, HubHandler.info),
     ("GET", f"{_API}/revision/{_REV}", HubHandler.info),
     ("GET", f"{_API}/auth-check", HubHandler.auth_check),

@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from helpers import span, task, write_corpus
+from helpers import ROOT, span, task, write_corpus
 
-ROOT = Path(__file__).parents[2]
 TEXTS = {"a": "Kim met Lee in Seoul on a cold day.", "b": "Lee thanked Kim for the warm words he had found."}
 WITHHELD = "the quick brown fox jumps over a lazy dog and then it sleeps"
 
@@ -43,11 +42,13 @@ def release(env: dict[str, str], *arguments: str | Path, **more: Any) -> subproc
 class Publisher:
     """A process that has made a release ready and publishes it as often as it is told to, each time in a new process.
 
-    So that an interruption at every single request need not wait for the same imports and the same build.
+    So that an interruption at every single request need not wait for the same imports and the same build. Unless it
+    `loads`, the rows of what was published are not loaded back.
     """
 
-    def __init__(self, corpus: Path, env: dict[str, str]):
+    def __init__(self, corpus: Path, env: dict[str, str], *, loads: bool = True):
         command = [sys.executable, str(Path(__file__).with_name("publisher.py")), str(corpus)]
+        command += [] if loads else ["--without-loading"]
         path = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "src")])
         self._process = subprocess.Popen(
             command,
@@ -62,10 +63,10 @@ class Publisher:
         assert self._process.stdout
         return json.loads(self._process.stdout.readline() or '"the publisher is gone"')
 
-    def start(self, repo: str) -> int:
+    def start(self, repo: str, *options: str) -> int:
         """Publish to a repository; the number of the process that does it."""
         assert self._process.stdin
-        self._process.stdin.write(f"{repo}\n")
+        self._process.stdin.write(f"{' '.join([repo, *options])}\n")
         self._process.stdin.flush()
         return int(self._answer())
 
@@ -73,8 +74,8 @@ class Publisher:
         """How it ended: `status` (negative: killed), and what it said."""
         return dict(self._answer())
 
-    def publish(self, repo: str) -> dict[str, Any]:
-        self.start(repo)
+    def publish(self, repo: str, *options: str) -> dict[str, Any]:
+        self.start(repo, *options)
         return self.wait()
 
     def close(self) -> None:

@@ -11,31 +11,39 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from answers import HOST, Server
 from bare_repository import BareRepository, Commit, Lfs, TakenError
-from faults import Fault, Kind, Plan, Request, Where, everything
+from faults import Fault, Kind, Plan, Request, SourceRef, everything
 from hub_api import HubHandler
 from lfs_storage import StorageHandler
 
 TOKEN = "hf_standin0write"
-RIGHTS = ("write", "read", "none")
+RIGHTS = ("write", "read", "create", "none")
 LFS_FROM = 1_000_000  # bytes; larger files go to LFS whatever they are called
 
 
 class HubStandIn:
-    """A hub with its repositories in `home`; `tokens` gives the rights of each token: write, read or none.
+    """A hub with its repositories in `home`; `tokens` gives the rights of each token: write, read, create
+    (new repositories, without a look at private ones) or none.
 
     `page` is how many rows a listing has at most, `lfs_from` the size in bytes from which files go to LFS. `log` has
     every request; with `keep_bodies` also what was sent in it. `wrong` collects what no test should cause: requests
     that no hub knows, tokens sent to the storage, and errors of the stand-in itself.
+
+    What hubs do that differ from the public one: `rewrite` changes files that are committed, `lfs_error` refuses large
+    files, `tag_objects` answers with the ids of annotated tags in place of their
+    commits', `name_blobs` names files otherwise than Git, `only_public` makes no private repository, `sha256` names
+    commits by 64 digits. `renamed` maps old names of repositories to new ones (307), `gated` has those whose files only
+    tokens with the right "write" get, the others 403.
     """
 
     def __init__(
@@ -58,6 +66,13 @@ class HubStandIn:
         self.plan = Plan()
         self.stopping = threading.Event()
         self.servers: list[Server] = []
+        self.tag_objects = self.only_public = self.sha256 = False
+        self.rewrite: Callable[[bytes], bytes] | None = None
+        self.lfs_error: str | None = None
+        self.name_blobs: Callable[[bytes], str] | None = None
+        self.renamed: dict[str, str] = {}
+        self.gated: set[str] = set()
+        self.requests: dict[tuple[str, int], dict[str, str]] = {}  # pull requests: (repository, number) -> about it
         self._repositories: dict[str, BareRepository] = {}
         self._creating = threading.Lock()
 
@@ -126,7 +141,19 @@ class HubStandIn:
         with self._creating:
             if self.repository(name).exists:
                 raise TakenError(name)
-            self.repository(name).create(private=private)
+            self.repository(name).create(private=private and not self.only_public, sha256=self.sha256)
+
+    def delete(self, name: str) -> None:
+        """A repository and its objects go."""
+        with self._creating:
+            repository = self._repositories.pop(name)
+            shutil.rmtree(repository.folder)
+            shutil.rmtree(repository.objects)
+
+    def names(self) -> list[str]:
+        """The repositories that are there."""
+        places = sorted((self.home / "datasets").glob("*/*.git"))
+        return [place.relative_to(self.home / "datasets").as_posix().removesuffix(".git") for place in places]
 
     def commits(self, name: str, revision: str = "main") -> list[Commit]:
         return self.repository(name).history(revision)
@@ -150,7 +177,7 @@ class HubStandIn:
             kept[path] = repository.keep(data) if large and data else data
         return repository.commit(kept, message, branch=branch)
 
-    def fail(self, nth: int, kind: Kind, *, where: Where = everything, **more: Any) -> Fault:
+    def fail(self, nth: int, kind: Kind, *, where: SourceRef = everything, **more: Any) -> Fault:
         """Let something go wrong at the n-th request from now that `where` holds for; `more`: fields of Fault."""
         return self.plan.add(Fault(nth, kind, where, **more))
 

@@ -23,11 +23,12 @@ from small_corpora import ROOT, WITHHELD, Publisher, release, write_release
 from stand_in import TOKEN
 
 from helpers import span, task
-from newsparallax.core.errors import NewsParallaxError
-from newsparallax.edges.folder import open_corpus
-from newsparallax.edges.release.hub import HubError, Seen
-from newsparallax.edges.release.load import loaded_digest
-from newsparallax.edges.release.publish import _Publication
+from newsparallax.corpus.folder import open_corpus
+from newsparallax.dataset.hub import Seen
+from newsparallax.dataset.hub_client import HubError
+from newsparallax.dataset.sources import loaded_digest
+from newsparallax.errors import NewsParallaxError
+from newsparallax.release.publishing import _Publication
 
 REPO = "org/tiny"
 LOAD = """
@@ -42,7 +43,7 @@ print(json.dumps({"texts": list(found["train"]["text"]), "labels": [names[n] for
 
 
 def published(hub, corpus, *options):
-    ran = release(hub.environment(), "publish", "--repo", REPO, "--corpus", corpus, *options)
+    ran = release(hub.environment(), "publish", "--repo", REPO, "--public", "--corpus", corpus, *options)
     assert ran.returncode == 0, ran.stderr
     assert TOKEN not in ran.stdout + ran.stderr
     return ran.stdout
@@ -88,7 +89,7 @@ def test_a_release_is_one_commit_with_a_tag_that_loads(hub, tmp_path):
     assert loaded(hub, "v0.1.0")["labels"] == ["PER", "PER"]
     assert all(loaded(hub, "v0.1.0")["texts"])
     assert not [request for request in hub.log if TOKEN in request.path]
-    assert "holds it already" in published(hub, corpus)
+    assert "already contains this version" in published(hub, corpus)
     assert len(hub.commits(REPO)) == 2
 
 
@@ -122,9 +123,9 @@ def test_what_a_branch_holds_is_asked_for_each_time(tmp_path):
     asked = []
     reader = SimpleNamespace(read=lambda *what: asked.append(what) or b"{}")
     publication = _Publication(reader, REPO, None, tmp_path)
-    for commit, times in (("main", 2), ("f" * 40, 1), ("feed", 2), ("0" * 64, 1)):
+    for commit, times in (("main", 2), ("f" * 40, 1), ("feed", 2)):
         seen = Seen(commit, {"manifest.json": None}, {})
-        assert publication._manifest(seen) == publication._manifest(seen) == {}
+        assert publication._manifest(seen) == publication._manifest(seen) is None
         assert asked == [(REPO, commit, "manifest.json")] * times
         asked.clear()
 
@@ -132,15 +133,15 @@ def test_what_a_branch_holds_is_asked_for_each_time(tmp_path):
 def test_a_version_that_says_too_little_is_refused(hub, tmp_path):
     published(hub, write_release(tmp_path / "one"))
     same = refused(hub, write_release(tmp_path / "two", labels={"b": "LOC"}))
-    assert "0.1.0 is released in org/tiny already, with other content" in same
-    assert "raise the version" in same
+    assert "0.1.0 is already released in org/tiny with different content" in same
+    assert "increase the version" in same
     lower = refused(hub, write_release(tmp_path / "three", "0.0.9", labels={"b": "LOC"}))
     assert "0.0.9 is too small after 0.1.0: patch" in lower
-    assert "the smallest honest version is 0.1.1" in lower
+    assert "the smallest sufficient version is 0.1.1" in lower
     moved = {"exports": {"a.json": [task("Kim met Lee in Seoul on a cold day.", [span(0, 7, "Kim met")])]}}
     said = refused(hub, write_release(tmp_path / "four", "0.1.1", **moved))
     assert "0.1.1 is too small after 0.1.0: major" in said
-    assert "the smallest honest version is 0.2.0" in said
+    assert "the smallest sufficient version is 0.2.0" in said
     published(hub, write_release(tmp_path / "five", "0.1.1", labels={"b": "LOC"}))
     assert loaded(hub, "v0.1.1")["labels"] == ["PER", "LOC"]
 
@@ -163,17 +164,17 @@ def test_somebody_who_commits_again_and_again_stops_it_in_the_end(hub, tmp_path)
     hub.create(REPO)
     hub.fail(1, "hook", times=99, where=lambda request: "/commit/" in request.path, hook=lambda request: hub.commit_by_hand(REPO, {"n": str(len(hub.log)).encode()}, "theirs"))  # fmt: skip  # noqa: E501
     said = refused(hub, corpus)
-    assert said.count("looking again") == 4
+    assert said.count("trying again") == 4
     assert "error: the hub at" in said
     assert hub.tags(REPO) == {}
 
 
 def test_another_dataset_is_not_overwritten(hub, tmp_path):
     corpus = write_release(tmp_path / "corpus")
-    theirs = {"manifest.json": b'{"name": "theirs", "files": {"LICENSE": {}}}', "LICENSE": b"x"}
+    theirs = {"manifest.json": b'{"name": "theirs", "version": "1.0.0", "content_digest": ""}', "LICENSE": b"x"}
     hub.create(REPO)
     hub.commit_by_hand(REPO, theirs, "theirs")
-    assert "repository manifest.json: org/tiny holds another dataset, 'theirs'" in refused(hub, corpus)
+    assert "repository manifest.json: org/tiny contains another dataset, 'theirs'" in refused(hub, corpus)
     assert len(hub.commits(REPO)) == 2
 
 
@@ -181,7 +182,9 @@ def test_data_that_nothing_has_checked_does_not_become_part_of_a_release(hub, tm
     corpus = write_release(tmp_path / "corpus")
     hub.create(REPO)
     hub.commit_by_hand(REPO, {"data/train-00000-of-00001.parquet": b"PAR1"}, "push_to_hub")
-    assert "repository data/train-00000-of-00001.parquet: is data that is not of this dataset" in refused(hub, corpus)
+    assert "repository data/train-00000-of-00001.parquet: contains data that is not of this dataset" in refused(
+        hub, corpus
+    )
     assert hub.tags(REPO) == {}
 
 
@@ -189,7 +192,7 @@ def test_an_address_with_a_slash_at_its_end_and_a_card_edited_by_hand_are_fine(h
     corpus = write_release(tmp_path / "corpus")
     env = hub.environment() | {"HF_ENDPOINT": f"{hub.url}/"}
     env.pop("HF_HUB_OFFLINE")
-    assert release(env, "publish", "--repo", REPO, "--corpus", corpus).returncode == 0
+    assert release(env, "publish", "--repo", REPO, "--public", "--corpus", corpus).returncode == 0
     card = hub.read(REPO, "main", "README.md")
     hub.commit_by_hand(REPO, {"README.md": card + b"\nBy hand.\n"}, "by hand")
     ran = release(env, "diff", f"hub:{REPO}", corpus / "build/0.1.0")
@@ -212,17 +215,21 @@ def test_who_is_offline_is_told_before_anything_is_sent(hub, tmp_path, name):
     env = hub.environment() | {name: "1"}
     ran = release(env, "publish", "--repo", REPO, "--corpus", write_release(tmp_path / "corpus"))
     assert ran.returncode == 2
-    assert f"{name} is set, so no hub is asked" in ran.stderr
+    assert f"{name} is set, which disables requests to the hub" in ran.stderr
     assert not hub.repository(REPO).exists
 
 
 @pytest.mark.parametrize(
     ("token", "repo", "said"),
     [
-        ("hf_abc\nhf_def", REPO, "HF_TOKEN holds what no token has"),
-        ("hf_wrong", REPO, "give a token in HF_TOKEN that may do this"),
+        ("hf_abc\nhf_def", REPO, "HF_TOKEN contains characters that cannot be in a token"),
+        (
+            "hf_wrong",
+            REPO,
+            "the token in HF_TOKEN does not permit this: set HF_TOKEN to another one, or run `hf auth login`",
+        ),
         (None, REPO, "HF_TOKEN is not set"),
-        (TOKEN, "tiny", "'tiny' names no repository"),
+        (TOKEN, "tiny", "'tiny' is not the name of a repository"),
     ],
 )
 def test_who_may_not_publish_is_told_before_anything_is_built(hub, tmp_path, token, repo, said):
@@ -235,9 +242,13 @@ def test_a_hub_that_is_not_there_is_told(hub, tmp_path):
     env = hub.environment() | {"HF_ENDPOINT": "http://127.0.0.1:9"}
     ran = release(env, "publish", "--repo", REPO, "--corpus", write_release(tmp_path / "corpus"))
     assert ran.returncode == 2
-    assert re.match(
-        r"error: the hub at http://127\.0\.0\.1:9 did not look at org/tiny: .*\n  try again later\n", ran.stderr
-    )
+    said = "the hub at http://127.0.0.1:9 did not look up org/tiny: [Errno 111] Connection refused"
+    *waits, error, hint = ran.stderr.splitlines()
+    assert [line.partition("; trying again in ")[0] for line in waits] == ["127.0.0.1:9 does not answer"] * 4
+    assert (error, hint) == (f"error: {said}", "  try again later")
+    compared = release(env, "diff", f"hub:{REPO}@v1", f"hub:{REPO}@v2").stderr.splitlines()[-2:]
+    said = "error: the hub at http://127.0.0.1:9 did not fetch org/tiny at v1: [Errno 111] Connection refused"
+    assert compared == [said, "  try again later"]
 
 
 @pytest.mark.parametrize("page", [b"<!doctype html><title>Log in</title>", b"{}"])
@@ -260,8 +271,12 @@ def test_a_page_that_is_no_hub_is_told(tmp_path, page):
         for command in (("publish", "--repo", REPO, "--corpus", corpus), ("diff", f"hub:{REPO}@v0.1.0", corpus)):
             ran = release(env, *command)
             assert ran.returncode == 2
-            assert ran.stderr.startswith(f"error: what answers at {url} is no hub, or does not answer as one: it did")
-            assert ran.stderr.endswith("\n  is the address in HF_ENDPOINT right, and no page to log in at before it?\n")
+            assert ran.stderr.startswith(
+                f"error: the server at {url} is not a hub, or its answer is not that of a hub: it did"
+            )
+            assert ran.stderr.endswith(
+                "\n  check the address in HF_ENDPOINT, and whether a login page answers instead of the hub\n"
+            )
         server.shutdown()
     assert not (corpus / "build").exists()
 
@@ -366,7 +381,7 @@ def test_what_is_on_a_hub_can_be_compared_checked_and_rehydrated(hub, tmp_path):
     name, full = f"hub:{REPO}@v0.1.0", corpus / "build/0.1.0"
     reader = hub.environment(None)
     same = release(reader, "diff", name, full)
-    assert (same.returncode, same.stdout) == (0, "tiny 0.1.0 -> 0.1.0\nnothing changed: no new version is needed\n")
+    assert (same.returncode, same.stdout) == (0, "tiny 0.1.0 -> 0.1.0\nnothing changed; no new version is needed\n")
     texts = tmp_path / "texts"
     texts.mkdir()
     (texts / "mine.txt").write_text(WITHHELD, encoding="utf-8")
