@@ -313,7 +313,7 @@ def test_two_publishers_of_one_version_end_whole(hub, tmp_path):
     assert sorted(end["status"] for end in ended) == [0, 2], ended
     winner = [end["status"] for end in ended].index(0)
     assert at(hub, "v0.1.0") == staged((ours, theirs)[winner])
-    assert "is released in org/tiny already" in ended[1 - winner]["said"]
+    assert "is already released in org/tiny" in ended[1 - winner]["said"]
 
 
 @pytest.mark.slow
