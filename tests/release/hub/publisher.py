@@ -57,7 +57,9 @@ def published(release: Release, repo: str, *options: str, said: object) -> int:
         tell(f"commit {outcome.commit} was_there {outcome.was_there} visibility {outcome.visibility}")
         return 0
     except NewsParallaxError as error:
-        print(f"{type(error).__name__}: {error}", file=said, flush=True)
+        for finding in getattr(error, "findings", ()):
+            tell(finding.message)
+        tell(f"{type(error).__name__}: {error}")
         return 2
 
 
