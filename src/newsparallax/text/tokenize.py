@@ -5,8 +5,8 @@ could find the ends of words there, and BIO tags can express a span only if its 
 their character, because no word begins or ends between them.
 
 The library decides about each code point by itself: it separates tokens, is a token, or is part of a word. It is asked
-once about each code point; the edges of all tokens of a text then come from array operations. Only texts with scripts
-without spaces are given to the library as they are, because there a character may have several code points.
+once about each code point; the edges of all tokens of a text then come from array operations. Only words with
+characters of scripts without spaces are given to the library, because such a character may have several code points.
 
 The constants for scripts without spaces (HAN_AND_KANA, SOUTH_EAST_ASIAN, UNSPACED) are the inside of a character class
 for regular expressions. They list code points and do not depend on a library's Unicode version, so the tokens stay the
@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import pairwise
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Regex
-from tokenizers.pre_tokenizers import BertPreTokenizer, Sequence, Split
+from tokenizers.pre_tokenizers import BertPreTokenizer, Split
 
 # Han and kana, with their length, iteration and voicing marks.
 HAN_AND_KANA = (
@@ -41,10 +41,10 @@ _WORDS = BertPreTokenizer()
 _MARK = r"[\p{M}\x{200c}\x{200d}\x{e33}\x{eb3}\x{ff9e}\x{ff9f}]"  # also joiners, vowels AM, half-width voicing marks
 _STACKED = r"(?<=\x{1039})[\x{1000}-\x{102a}]|(?<=\x{17d2})[\x{1780}-\x{17b3}]"  # letters stacked below another letter
 _CHARACTER = rf"(?!{_MARK})[{UNSPACED}](?:{_MARK}|{_STACKED})*"
-_CHARACTERS = Sequence([_WORDS, Split(Regex(_CHARACTER), "isolated")])
+_CHARACTERS = Split(Regex(_CHARACTER), "isolated")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 
-_UNKNOWN, _SPACE, _ALONE, _WORD = range(4)  # classes of code points
+_UNKNOWN, _SPACE, _ALONE, _WORD, _UNSPACED_WORD = range(5)  # classes of code points; both last are part of words
 _CLASSES = np.zeros(0x110000, np.uint8)  # of each code point; filled when the code point occurs for the first time
 
 Offsets = NDArray[np.int64]
@@ -52,10 +52,8 @@ Offsets = NDArray[np.int64]
 
 def token_edges(text: str, cuts: Iterable[int] = ()) -> tuple[Offsets, Offsets]:
     """Return the starts and the ends of all tokens, in code points; a token never crosses a position in `cuts`."""
-    if not text.isascii() and _UNSPACED.search(text):
-        return _edges_by_library(text, cuts)
     classes = _classes(text)
-    words = classes == _WORD
+    words = classes >= _WORD
     first = classes == _ALONE  # whether a token begins at a code point
     first[:1] |= words[:1]
     first[1:] |= words[1:] & ~words[:-1]
@@ -65,7 +63,9 @@ def token_edges(text: str, cuts: Iterable[int] = ()) -> tuple[Offsets, Offsets]:
     for cut in cuts:
         if 0 < cut < len(text) and words[cut - 1] and words[cut]:
             last[cut - 1] = first[cut] = True
-    return np.flatnonzero(first), np.flatnonzero(last) + 1
+    starts, ends = np.flatnonzero(first), np.flatnonzero(last) + 1
+    unspaced = np.flatnonzero(classes == _UNSPACED_WORD)
+    return _split_unspaced(text, starts, ends, unspaced) if len(unspaced) else (starts, ends)
 
 
 def _classes(text: str) -> NDArray[np.uint8]:
@@ -75,15 +75,23 @@ def _classes(text: str) -> NDArray[np.uint8]:
     if not classes.all():
         for point in set(points[classes == _UNKNOWN].tolist()):
             tokens = [offsets for _, offsets in _WORDS.pre_tokenize_str(f"a{chr(point)}b")]
-            _CLASSES[point] = {3: _ALONE, 2: _SPACE, 1: _WORD}[len(tokens)]
+            word = _UNSPACED_WORD if _UNSPACED.match(chr(point)) else _WORD
+            _CLASSES[point] = {3: _ALONE, 2: _SPACE, 1: word}[len(tokens)]
         classes = _CLASSES[points]
     return classes
 
 
-def _edges_by_library(text: str, cuts: Iterable[int]) -> tuple[Offsets, Offsets]:
-    edges: list[tuple[int, int]] = []
-    for begin, end in pairwise(sorted({0, len(text), *cuts})):
-        tokens = _CHARACTERS.pre_tokenize_str(text[begin:end])
-        edges += [(begin + start, begin + stop) for _, (start, stop) in tokens]
-    starts, ends = np.array(edges, np.int64).reshape(-1, 2).T
-    return starts, ends
+def _split_unspaced(text: str, starts: Offsets, ends: Offsets, unspaced: Offsets) -> tuple[Offsets, Offsets]:
+    """Split the words at the positions `unspaced` into characters; return the starts and ends of all tokens."""
+    inner: list[int] = []
+    for word in np.unique(np.searchsorted(starts, unspaced, side="right") - 1).tolist():
+        start = int(starts[word])
+        inner += [start + edge for edge in _inner_edges(text[start : int(ends[word])])]
+    edges = np.array(inner, np.int64)
+    return np.sort(np.append(starts, edges)), np.sort(np.append(ends, edges))
+
+
+@lru_cache(maxsize=4096)
+def _inner_edges(word: str) -> list[int]:
+    """Return where the tokens of a word with unspaced characters begin, without the first."""
+    return [start for _, (start, _) in _CHARACTERS.pre_tokenize_str(word)][1:]
