@@ -11,8 +11,7 @@ from newsparallax.corpus.codebook import Attribute, Codebook, RequiredWhen
 from newsparallax.corpus.folder import open_corpus
 from newsparallax.corpus.registries import Entity
 from newsparallax.corpus.toml import parse_toml
-from newsparallax.render.cheat_sheet import render_cheat_sheet
-from newsparallax.render.guidelines import CONTENTS, render_guidelines
+from newsparallax.render.guidelines import CONTENTS, render_cheat_sheet, render_guidelines
 
 RULES = b"""
 codebook.version = "1"

@@ -14,8 +14,7 @@ from playwright.sync_api import sync_playwright
 from helpers import ROOT
 from newsparallax.corpus.folder import open_corpus
 from newsparallax.errors import UsageError
-from newsparallax.render.guidelines import CONTENTS, render_guidelines
-from newsparallax.render.guidelines_page import LOOKS, guidelines_html
+from newsparallax.render.guidelines import CONTENTS, LOOKS, guidelines_html, render_guidelines
 
 CORPORA = {"own": None, "zeitung": ROOT / "tests/corpora/zeitung", "from_tasks": ROOT / "tests/corpora/from_tasks"}
 VOID = {"br", "hr"}

@@ -1,11 +1,24 @@
-"""Render the codebook as guidelines.md: the annotators' guidelines, in the order in which annotators work."""
+"""Render the codebook as the annotators' guidelines: guidelines.md, cheat_sheet.md, and HTML for Label Studio.
+
+guidelines.md has everything, in the order in which annotators work. cheat_sheet.md has labels, keys and values on one
+page, one line each. `guidelines_html` converts guidelines.md to Label Studio's instructions (`expert_instruction`). The
+HTML is made for the behaviour of Label Studio 1.23.2, according to its source and to tests in a browser:
+
+- The server keeps tags, `class` and the content of `<style>`. It removes `id`, `style`, `open` and comments, and writes
+  `>` in a style as `&gt;` (bleach, constants.py). There is no length limit; 1 MB takes the server 10 s.
+- The page removes the default styles of headings, lists and tables, and shows the instructions 536 to 616 pixels wide.
+  The editor's dialog also shows the line breaks of the source (InstructionsModal.tsx).
+- A link to an anchor scrolls to the anchor, but also leaves the open task. So the table of contents is left
+  out. The sections fold instead, and the folded sections serve as contents.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from .._util import table
+from .._util import require, table
 from ..corpus import (
     LEVELS,
     Attribute,
@@ -21,6 +34,9 @@ from ..corpus import (
     ValueKind,
 )
 
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
 MARK = "<!-- made from codebook.toml and entities.toml by newsparallax generate; do not edit -->"
 CONTENTS = ("<!-- contents -->", "<!-- end of contents -->")
 # Instructions for the value of a field, by kind.
@@ -33,6 +49,29 @@ KINDS: dict[ValueKind, tuple[str, ...]] = {
     ),
     "rating": ("A number of stars, from 1 up.",),
     "number": ("A number, in digits.",),
+}
+MOST = 12  # values of a field that the cheat sheet lists
+_SENTENCE = re.compile(r"(?<=[^\W\d_]{3}[.!?])\s+(?=[^\W\d_a-z])")  # a capital letter follows the end of a sentence
+CLASS = "np-guidelines"
+# The selectors must not need `>`. Half-transparent greys are visible on a white page and on a dark page.
+_CELL = "border: 1px solid #8888; padding: .25em .45em; vertical-align: top;"
+LOOKS = {
+    "": "white-space: normal; line-height: 1.45; overflow-wrap: break-word;",
+    "h1": "font-size: 1.5em; font-weight: 600; margin: 0 0 .6em;",
+    "h2": "display: inline; font-size: 1.1em; font-weight: 600;",
+    "h3": "font-size: 1em; font-weight: 600; margin: 1.3em 0 .4em;",
+    "details": "border-top: 1px solid #8888;",
+    "summary": "display: list-item; cursor: pointer; padding: .5em 0;",
+    "p": "margin: 0 0 .8em;",
+    "ul": "list-style: disc; margin: 0 0 .8em; padding-left: 1.4em;",
+    "ol": "list-style: decimal; margin: 0 0 .8em; padding-left: 1.8em;",
+    "li": "margin: 0 0 .35em;",
+    "a": "text-decoration: underline;",
+    "code": "font-family: monospace; font-size: .93em; background: #8882; padding: 0 .2em; border-radius: 3px;",
+    "div": "overflow-x: auto; margin: 0 0 1em;",
+    "table": "width: 100%; border-collapse: collapse; font-size: .9em;",
+    "th": f"{_CELL} text-align: left; font-weight: 600; background: #8882;",
+    "td": _CELL,
 }
 
 
@@ -63,7 +102,7 @@ def layer_heading(number: int, name: str, layer: Layer) -> str:
 
 
 def _contents(lines: list[str]) -> Iterator[str]:
-    """Yield a list of links to the sections, between marks at which `guidelines_page` removes it."""
+    """Yield a list of links to the sections, between marks at which `guidelines_html` removes it."""
     yield CONTENTS[0]
     for heading in (line.removeprefix("## ") for line in lines if line.startswith("## ")):
         anchor = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")  # as GitHub and GitLab make it
@@ -178,3 +217,83 @@ def arity(low: int, high: int | None) -> str:
 
 def _listed(words: list[str]) -> str:
     return ", ".join(words)
+
+
+def render_cheat_sheet(codebook: Codebook) -> str:
+    """Return the cheat sheet as Markdown: for each layer its labels, attributes and relations; then the article."""
+    lines = [MARK, "", f"# {codebook.codebook.title}: cheat sheet", ""]
+    lines += [f"{version_line(codebook)} Rules and examples are in [guidelines.md](guidelines.md).", ""]
+    for number, (name, layer) in enumerate(codebook.layers.items(), 1):
+        lines += _layer_in_short(layer_heading(number, name, layer), layer)
+    if codebook.document:
+        lines += ["## The article as a whole", ""]
+        lines += [_field_in_short(key, field) for key, field in codebook.document.items()]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _layer_in_short(heading: str, layer: Layer) -> Iterator[str]:
+    yield from (f"## {heading}", "")
+    keys = ["key"] if any(label.hotkey for label in layer.labels.values()) else []
+    rows = (
+        (f"**{key}**", *(label.hotkey or "" for _ in keys), _SENTENCE.split(label.definition, maxsplit=1)[0])
+        for key, label in layer.labels.items()
+    )
+    yield from (*table(("label", *keys, "meaning"), rows), "")
+    given = [_field_in_short(key, attribute) for key, attribute in layer.attributes.items()]
+    for key, relation in layer.relations.items():
+        to = " or ".join(f"*{target}*" for target in relation.to)
+        given.append(f"- Relation `{key}` to {to}, {arity(relation.min, relation.max)}. {relation.question}".rstrip())
+    yield from (*given, "") if given else ()
+
+
+def _field_in_short(key: str, field: Field) -> str:
+    """Return one line about a field: when it is given, and its values with their keys."""
+    parts = [field.question or field.title, *conditions_of(field), _values_in_short(field.values)]
+    return f"- `{key}`: {' '.join(filter(None, parts))}".rstrip(": ")
+
+
+def _values_in_short(values: Mapping[str, Value]) -> str:
+    if len(values) > MOST:
+        return f"One of {len(values)} values."
+    return ", ".join(f"**{key}** ({value.hotkey})" if value.hotkey else f"**{key}**" for key, value in values.items())
+
+
+def guidelines_html(markdown: str) -> str:
+    """Return the guidelines as HTML: each section folds under its heading, and tables that are too wide scroll.
+
+    The parser reads only Markdown and escapes HTML, so no HTML of the guidelines is executed. Raises UsageError where
+    markdown-it-py is not installed.
+    """
+    require("markdown-it-py")
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    before, _, rest = markdown.removeprefix(MARK).partition(CONTENTS[0])
+    tokens = parser.parse(before + rest.partition(CONTENTS[1])[2] if rest else before)
+    body: str = parser.renderer.render(list(_folding(tokens)), parser.options, {})
+    looks = "\n".join(f".{CLASS} {element} {{ {rules} }}" for element, rules in LOOKS.items())
+    return f'<style>\n{looks}\n</style>\n<div class="{CLASS}">\n{body}</div>\n'
+
+
+def _folding(tokens: list[Token]) -> Iterator[Token]:
+    """Add a fold around each section (a heading of the second level) and a box around each table."""
+    sections = 0
+    for token in tokens:
+        if token.type == "heading_open" and token.tag == "h2":
+            yield _html("</details>\n<details><summary>" if sections else "<details><summary>")
+            sections += 1
+        elif token.type == "table_open":
+            yield _html("<div>\n")
+        yield token
+        if token.type == "heading_close" and token.tag == "h2":
+            yield _html("</summary>\n")
+        elif token.type == "table_close":
+            yield _html("</div>\n")
+    if sections:
+        yield _html("</details>\n")
+
+
+def _html(content: str) -> Token:
+    from markdown_it.token import Token
+
+    return Token("html_block", "", 0, content=content)
