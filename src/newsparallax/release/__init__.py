@@ -1,7 +1,6 @@
-"""Check a version before its release (`checks`, `leaks`), and publish it (`publishing`)."""
+"""Prepare and check a version before its release (`checks`, `leaks`), and publish it (`publishing`)."""
 
-from .candidate import Release
-from .checks import Finding
+from .checks import Finding, Release
 from .publishing import Outcome, RefusedError, publish
 
 __all__ = ["Finding", "Outcome", "RefusedError", "Release", "publish"]

@@ -34,8 +34,7 @@ from ..dataset import (
 )
 from ..errors import NewsParallaxError
 from ..standoff import Mode
-from .candidate import Release
-from .checks import Finding
+from .checks import Finding, Release
 
 _COMMIT = re.compile("[0-9a-f]{40}")
 

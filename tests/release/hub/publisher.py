@@ -19,7 +19,7 @@ from newsparallax.corpus.folder import open_corpus
 from newsparallax.dataset.hub import Hub
 from newsparallax.errors import NewsParallaxError
 from newsparallax.release import publishing
-from newsparallax.release.candidate import Release
+from newsparallax.release.checks import Release
 
 
 def main() -> None:

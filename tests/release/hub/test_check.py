@@ -16,8 +16,7 @@ from helpers import span, task
 from newsparallax.building.run import build
 from newsparallax.corpus.folder import open_corpus
 from newsparallax.errors import NewsParallaxError
-from newsparallax.release.candidate import Release
-from newsparallax.release.checks import CHECKS
+from newsparallax.release.checks import CHECKS, Release
 
 LABELS = {"PER": {}, "LOC": {}}
 EIGHT = " ".join(WITHHELD.split()[2:10])
@@ -137,7 +136,7 @@ def test_a_disk_that_is_full_when_the_card_is_written_leaves_the_release_as_it_w
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("newsparallax.release.candidate.write_json", full)
+    monkeypatch.setattr("newsparallax.release.checks.write_json", full)
     with pytest.raises(NewsParallaxError, match=r"0\.1\.0-release: No space left on device\n  make room there"):
         made.finish("---\nviewer: false\n---\n# By hand\n")
     assert {name: path.read_bytes() for name, path in made.files().items()} == before
