@@ -699,9 +699,9 @@ def _totals(counts: dict[str, dict[str, int]]) -> dict[str, int]:
 
 
 def _mirrored(kind: str) -> str:
-    swap = {"added": "removed", "withheld": "released", "gone": "came"}
-    noun, _, word = kind.rpartition("-")
-    return f"{noun}-{(swap | {value: key for key, value in swap.items()}).get(word, word)}"
+    swap = {"added": "removed", "withheld": "released"}
+    both = swap | {value: key for key, value in swap.items()}
+    return "-".join(both.get(word, word) for word in kind.split("-"))
 
 
 def test_every_rule_is_provoked_by_an_edit():

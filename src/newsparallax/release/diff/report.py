@@ -156,7 +156,8 @@ def _compare_rows(old: Tables, new: Tables, shapes: _Shapes, work: Path, changes
     articles: tuple[set[int], set[int]] = (set(), set())
 
     def fate(row: Row, side: int) -> str | None:
-        return ("row-gone", "row-came")[side] if hash_of(row.get("article_id")) in articles[side] else None
+        kind = ("row-of-removed-article", "row-of-added-article")[side]
+        return kind if hash_of(row.get("article_id")) in articles[side] else None
 
     for config, form in shapes.forms.items():
         known: Callable[[Row, int], str | None] = (lambda row, side: None) if config == ARTICLES else fate
