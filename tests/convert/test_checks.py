@@ -368,7 +368,7 @@ def test_a_waiver_that_covers_nothing_is_stale(change, what, tmp_path):
     assert (found[1].file, found[1].message) == ("waivers.toml", f"waiver 1 ({what}) covers no problem")
 
 
-def test_a_waiver_goes_stale_when_the_problem_is_mended(tmp_path):
+def test_a_waiver_goes_stale_when_the_problem_is_corrected(tmp_path):
     assert Counter(p.code for p in problems_of(write(tmp_path / "bad", BAD, waivers=[WHOLE]))) == {
         "missing-attribute": 1
     }

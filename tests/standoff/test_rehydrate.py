@@ -38,7 +38,7 @@ from newsparallax.standoff.alignment import (
     window_digests,
     window_ranges,
 )
-from newsparallax.standoff.copies import Normalization, mended
+from newsparallax.standoff.copies import Normalization, normalized
 from newsparallax.standoff.rehydration import rehydrate
 from newsparallax.standoff.withhold import stage
 
@@ -137,11 +137,11 @@ def test_stand_off_and_copies_make_the_full_dataset(name, tmp_path):
     with nullcontext() if name in ("news", "from_tasks") else not_read_back():
         stage(full, tmp_path / "staged", context, mode=mode)
         made = rehydrate(str(tmp_path / "staged"), copies(full, tmp_path / "copies"), tmp_path / "again")
-    assert (made.missing_total, made.drifted_total, made.mended_total) == (0, 0, 0)
+    assert (made.missing_total, made.drifted_total, made.normalized_total) == (0, 0, 0)
     manifest = assert_whole(tmp_path / "again")
     before = json.loads((full / "manifest.json").read_bytes())
     assert manifest["content_digest"] == before["content_digest"]
-    assert manifest["texts"] == before["texts"] | {"put_back": before["texts"]["total"]}
+    assert manifest["texts"] == before["texts"] | {"restored": before["texts"]["total"]}
     assert rows(tmp_path / "again") == rows(full)
     assert not (tmp_path / "again" / "standoff").exists()
     if name != "zeitung":
@@ -310,7 +310,7 @@ def test_a_copy_that_differs_says_where_and_what_survives(name, staged, tmp_path
     shutil.copyfile(full.parent / "corpus/seeds/b.txt", tmp_path / "copies/z")
     with not_read_back():
         made = rehydrate(str(release), tmp_path / "copies", tmp_path / "out")
-    assert (made.put_back, made.missing_total, made.drifted_total, made.mended_total) == (1, 0, 1, 0)
+    assert (made.restored, made.missing_total, made.drifted_total, made.normalized_total) == (1, 0, 1, 0)
     assert path.read_bytes() == copy.encode()
     (line,) = made.drifted
     assert line.startswith("a: a.txt ")
@@ -326,7 +326,7 @@ def test_a_copy_that_differs_says_where_and_what_survives(name, staged, tmp_path
         for row in mine:
             at = row["copy"]
             if row["survives"]:
-                seen = copy.replace("\r\n", "\n") if at["mended"] else copy
+                seen = copy.replace("\r\n", "\n") if at["normalized"] else copy
                 assert seen[at["start"] : at["end"]] == spans[row["span_id"]]
             else:
                 assert (at["start"], at["end"]) == (None, None)
@@ -338,7 +338,7 @@ def test_a_copy_that_differs_says_where_and_what_survives(name, staged, tmp_path
     assert [row["article_id"] for row in Dataset(tmp_path / "out").rows("standoff")] == ["a"]
 
 
-MENDS = {
+NORMALIZATIONS = {
     "crlf": (lambda text: text.replace("\n", "\r\n"), "line ends"),
     "cr": (lambda text: text.replace("\n", "\r"), "line ends"),
     "bom": (lambda text: "\ufeff" + text, "byte order mark"),
@@ -352,28 +352,28 @@ MENDS = {
 }
 
 
-@pytest.mark.parametrize("name", MENDS)
-def test_what_programs_do_to_a_text_is_mended(name, staged, tmp_path):
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_what_programs_do_to_a_text_is_normalized(name, staged, tmp_path):
     full, release = staged
-    change, told = MENDS[name]
+    change, told = NORMALIZATIONS[name]
     (tmp_path / "copies/deep").mkdir(parents=True)
     for key in "ab":
         text = (full.parent / f"corpus/seeds/{key}.txt").read_bytes().decode()
         (tmp_path / f"copies/deep/{key}-copy.md").write_bytes(change(text).encode())
     with not_read_back():
         made = rehydrate(str(release), tmp_path / "copies", tmp_path / "out")
-    assert (made.put_back, made.missing_total, made.drifted_total) == (2, 0, 0)
-    assert f"b: deep/b-copy.md: {told}" in made.mended
-    assert made.mended_total == (1 if name == "nfd" else 2)  # `a` has no accents
+    assert (made.restored, made.missing_total, made.drifted_total) == (2, 0, 0)
+    assert f"b: deep/b-copy.md: {told}" in made.normalized
+    assert made.normalized_total == (1 if name == "nfd" else 2)  # `a` has no accents
     assert rows(tmp_path / "out") == rows(full)
 
 
-def test_a_mend_never_makes_another_text():
-    """Whatever is put back has the digest of the text; a copy in a mixed form is told to differ instead."""
+def test_a_normalization_never_makes_another_text():
+    """Whatever is restored has the digest of the text; a copy in a mixed form is told to differ instead."""
     text = "e\u0301t\u00e9\r\nand\n"
-    assert Normalization() in [way for way, made in mended(text) if made == text]
-    assert text not in [made for _, made in mended(unicodedata.normalize("NFC", text))]
-    ways = [made for _, made in mended(text.replace("\r\n", "\n"))]
+    assert Normalization() in [way for way, made in normalized(text) if made == text]
+    assert text not in [made for _, made in normalized(unicodedata.normalize("NFC", text))]
+    ways = [made for _, made in normalized(text.replace("\r\n", "\n"))]
     assert len(ways) == len(set(ways))
 
 
@@ -388,7 +388,7 @@ def test_files_that_are_no_copies_are_passed_over(staged, tmp_path):
     with not_read_back():
         made = rehydrate(str(release), folder, tmp_path / "out")
     assert made.missing == ["a: no copy was found", "b: b.dat is not UTF-8"]
-    assert (made.put_back, made.drifted_total) == (0, 0)
+    assert (made.restored, made.drifted_total) == (0, 0)
     assert not (tmp_path / "out/drift.jsonl").exists()
     assert rows(tmp_path / "out") == rows(release)
     assert json.loads((tmp_path / "out/manifest.json").read_bytes())["content_digest"] == digest_of(release)
@@ -402,7 +402,7 @@ def test_the_right_copy_under_another_name_wins(staged, tmp_path):
         shutil.copyfile(full.parent / f"corpus/seeds/{key}.txt", folder / name)
     with not_read_back():
         made = rehydrate(str(release), folder, tmp_path / "out")
-    assert (made.put_back, made.mended_total, made.drifted_total) == (2, 0, 0)
+    assert (made.restored, made.normalized_total, made.drifted_total) == (2, 0, 0)
     assert rows(tmp_path / "out") == rows(full)
 
 
@@ -558,7 +558,7 @@ peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").r
 stage(full, work / "staged", open_corpus(Path(sys.argv[3])).context, mode="omit")
 first = peak()
 made = rehydrate(str(work / "staged"), work / "copies", work / "again")
-print(json.dumps([first, peak(), made.put_back, made.manifest.content_digest]))
+print(json.dumps([first, peak(), made.restored, made.manifest.content_digest]))
 """
 
 
@@ -574,9 +574,9 @@ def test_memory_does_not_grow_with_the_dataset(tmp_path):
         copies(full.place, folder / "copies")
         command = [sys.executable, "-c", MEASURE, str(full.place), str(folder), str(corpus)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        staged_peak, peak, put_back, digest = json.loads(done.stdout)
+        staged_peak, peak, restored, digest = json.loads(done.stdout)
         print(f"{tasks:,} tasks: stage {staged_peak:.0f} MB, rehydrate {peak:.0f} MB")  # noqa: T201 - shown with -s
-        assert put_back == 2 * tasks
+        assert restored == 2 * tasks
         assert digest == full.manifest.content_digest
         peaks.append(peak)
     assert 50 < peaks[0] < 400

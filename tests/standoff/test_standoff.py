@@ -325,7 +325,7 @@ def tables(draw):
 
 @settings(max_examples=150, deadline=None)
 @given(tables(), st.sets(st.sampled_from("abc")), st.integers(0, 3))
-def test_what_is_taken_out_is_put_back_in_any_table(made_rows, closed, cut):
+def test_what_is_withheld_is_restored_in_any_table(made_rows, closed, cut):
     rows, texts = made_rows
     table = pa.Table.from_pylist(rows, schema.arrow_schema(SHAPE)).slice(min(cut, len(rows)))
     mask = pa.array([row["article_id"] in closed for row in table.to_pylist()], pa.bool_())

@@ -32,7 +32,7 @@ def rehydrate_command(
     with console.interruptible(f"{out} is complete or unchanged"):
         made = rehydrate(dataset, seeds, out)
     for what, lines, total in (
-        ("normalized", made.mended, made.mended_total),
+        ("normalized", made.normalized, made.normalized_total),
         ("missing", made.missing, made.missing_total),
         ("different", made.drifted, made.drifted_total),
     ):
@@ -42,9 +42,9 @@ def rehydrate_command(
             console.err.print(f"... {what}: {total - len(lines):,} more")
     left = made.manifest.texts.withheld if made.manifest.texts else 0
     console.out.print(f"{made.manifest.name} {made.manifest.version}: {out}")
-    if not made.put_back + left:
+    if not made.restored + left:
         console.out.print("  the dataset has all texts; it was copied unchanged")
-    console.out.print(f"  {plural(made.put_back, 'text')} restored, {left:,} still withheld")
+    console.out.print(f"  {plural(made.restored, 'text')} restored, {left:,} still withheld")
     console.out.print(f"  content digest {made.manifest.content_digest}")
     if left:
         console.err.print(f"{plural(left, 'text')} not restored")

@@ -69,12 +69,12 @@ def render_blocks(context: CorpusSpec, manifest: Manifest, figures: dict[str, An
 def texts_block(manifest: Manifest) -> str:
     """Return, from the manifest alone, whether this copy holds the articles' texts and whether it may be shared."""
     texts = manifest.texts or Texts()
-    reserved, withheld, back = texts.reserved, texts.withheld, texts.put_back or 0
+    reserved, withheld, restored = texts.reserved, texts.withheld, texts.restored or 0
     number = _number(texts.total, "text")
     if withheld:
         mixed = (
-            f" {_number(back, 'text')} came from the user's own copies: **do not redistribute this copy.**"
-            if back
+            f" {_number(restored, 'text')} came from the user's own copies: **do not redistribute this copy.**"
+            if restored
             else ""
         )
         return (
@@ -83,10 +83,9 @@ def texts_block(manifest: Manifest) -> str:
             " `newsparallax rehydrate DATASET --seeds DIR --out DIR` restores the texts, and proves that"
             " they are the annotated ones."
         )
-    if back:
-        return (
-            f"This copy contains {number}; {back:,} came from the user's own copies. **Do not redistribute this copy.**"
-        )
+    if restored:
+        own = f"{restored:,} came from the user's own copies"
+        return f"This copy contains {number}; {own}. **Do not redistribute this copy.**"
     if reserved:
         return f"This copy contains {number}; {reserved:,} may not be redistributed. **Do not upload this folder.**"
     return f"This copy contains {number}; all may be redistributed."

@@ -138,14 +138,14 @@ class FileFacts(msgspec.Struct):
 class Texts(msgspec.Struct):
     """Numbers of texts: in total, reserved (not redistributable) and withheld; digest of the dataset with all texts.
 
-    `put_back` is the number of withheld texts that a user has restored.
+    `restored` is the number of withheld texts that a user has restored.
     """
 
     total: Annotated[int, Meta(description="Number of texts.")] = 0
     reserved: Annotated[int, Meta(description="Number of texts that may not be redistributed.")] = 0
     withheld: Annotated[int, Meta(description="Number of texts that this folder does not contain.")] = 0
     full_content_digest: Annotated[str, Meta(description="Content digest of the dataset with all texts.")] = ""
-    put_back: Annotated[
+    restored: Annotated[
         int | UnsetType,
         Meta(description="Number of withheld texts that a user has restored; missing where none was restored."),
     ] = UNSET

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from msgspec import UNSET, Meta, UnsetType
 
 from ..corpus import Codebook, schema
-from .copies import Copies, Normalization, mended
+from .copies import Copies, Normalization, normalized
 
 WINDOW = 64  # code points
 HEX = 32  # hexadecimal digits of SHA-256 that are stored: 128 bits
@@ -176,14 +176,14 @@ def _pieces(ranges: Sequence[tuple[int, int]], pairs: dict[int, int]) -> Iterato
 DRIFT = "drift.jsonl"
 BATCH = 1000  # rows in memory at a time
 GAPS = 3  # differences listed in a line
-QUICK = 200_000  # code points up to which repaired forms of a copy are also compared
+QUICK = 200_000  # code points up to which normalized forms of a copy are also compared
 
 
 class Compared(msgspec.Struct, frozen=True, array_like=True):
-    """The copy with the largest part of an article's text: its path, its repair, and the parts that match the text."""
+    """The copy with the largest part of an article's text: its path, its normalization, and the matching parts."""
 
     path: str
-    mend: Normalization
+    normalization: Normalization
     empty: bool
     pieces: list[Piece]
     gaps: list[Gap]
@@ -194,7 +194,10 @@ class PlaceInCopy(msgspec.Struct):
     """The place of a span in a copy that differs from the annotated text."""
 
     file: Annotated[str, Meta(description="Path of the copy in the folder with the copies.")]
-    mended: Annotated[str | None, Meta(description="How the copy was repaired before the comparison.")]
+    normalized: Annotated[
+        str | None,
+        Meta(description="What was normalized in the copy before the comparison; null if nothing was."),
+    ]
     start: Annotated[int | None, Meta(description="Offset of the span in the copy; null if it does not survive.")]
     end: Annotated[int | None, Meta(description="Offset after the span in the copy; null if it does not survive.")]
 
@@ -241,8 +244,9 @@ class Drifted:
         for article_id, content in self._found.items():
             compared = msgspec.json.decode(content, type=Compared)
             survive, spans = self._spans.get(article_id, (0, 0))
-            mend = f" (its {compared.mend.summary()} normalized)" if compared.mend else ""
-            yield f"{article_id}: {compared.path}{mend} {_differs(compared)}; {survive:,} of {spans:,} spans still fit"
+            way = compared.normalization
+            done = f" (its {way.summary()} normalized)" if way else ""
+            yield f"{article_id}: {compared.path}{done} {_differs(compared)}; {survive:,} of {spans:,} spans still fit"
 
     def write(self, draft: Path) -> None:
         """Write drift.jsonl: every span of these articles, gold or vote, and its offsets in the copy."""
@@ -260,11 +264,11 @@ class Drifted:
         survive, spans = self._spans.get(row["article_id"], (0, 0))
         self._spans[row["article_id"]] = (survive + (at is not None), spans + 1)
         end = None if at is None else at + row["end"] - row["start"]
-        copy = PlaceInCopy(compared.path, compared.mend.summary() or None, at, end)
+        copy = PlaceInCopy(compared.path, compared.normalization.summary() or None, at, end)
         return Survival(config=config, **row, survives=at is not None, copy=copy)
 
     def _compare(self, path: str, row: dict[str, Any]) -> Compared | None:
-        """Compare a file, unchanged or repaired, with the windows of the text; return the best comparison.
+        """Compare a file, unchanged or normalized, with the windows of the text; return the best comparison.
 
         Returns None if the file is not readable as text or the row is inconsistent.
         """
@@ -272,12 +276,12 @@ class Drifted:
         if copy is None or len(row["digests"]) != len(window_ranges(row["length"], row["window"])):
             return None
         best: Compared | None = None
-        for mend, text in mended(copy, tails=False) if len(copy) <= QUICK else ((Normalization(), copy),):
+        for way, text in normalized(copy, tails=False) if len(copy) <= QUICK else ((Normalization(), copy),):
             pieces = align(text, row["length"], row["digests"], row["window"])
             if best is None or _size(pieces) > _covered(best):
                 between = gaps(pieces, row["length"], len(text))
                 places = [line_and_column(text, gap.low) for gap in between[:GAPS]]
-                best = Compared(path, mend, not copy, pieces, between, places)
+                best = Compared(path, way, not copy, pieces, between, places)
         return best
 
 

@@ -53,7 +53,7 @@ def restore(table: pa.Table, shape: schema.Struct, text_of: TextOf, target_of: T
     """
     owners = table.column("article_id")
 
-    def put_back(column: pa.Array, beside: Beside, rows: pa.Array) -> pa.Array:
+    def restored(column: pa.Array, beside: Beside, rows: pa.Array) -> pa.Array:
         ids = owners.take(rows).to_pylist()
         if beside.shape.role == "relation":  # its target may be in another text of the same task
             layers, spans = beside.columns["layer"].to_pylist(), beside.columns["span_id"].to_pylist()
@@ -61,7 +61,7 @@ def restore(table: pa.Table, shape: schema.Struct, text_of: TextOf, target_of: T
         texts = [id_ and text_of(id_) for id_ in ids]
         return pa.array(_words(column, beside, texts), column.type)
 
-    return rewritten(table, shape, put_back)
+    return rewritten(table, shape, restored)
 
 
 def _words(column: pa.Array, beside: Beside, texts: list[str | None]) -> Iterator[Any]:

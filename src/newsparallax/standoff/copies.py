@@ -2,7 +2,7 @@
 
 A database file in the work folder holds all data, so that memory use does not grow with the number of articles or
 files. Only a few texts are in memory at a time. Differences between a copy and its text that come only from programs
-that saved the copy are repaired.
+that saved the copy are normalized.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Form = Literal["", "NFC", "NFD"]
 
 
 class Normalization(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A repair of a copy; a part that is "", False or None changes nothing."""
+    """A normalization of a copy; a part that is "", False or None changes nothing."""
 
     bom: bool = False  # remove a byte order mark, or add one
     ends: str = ""
@@ -44,7 +44,7 @@ class Normalization(msgspec.Struct, frozen=True, omit_defaults=True):
         return self != Normalization()
 
     def apply(self, copy: str) -> str:
-        """Return the repaired copy."""
+        """Return the normalized copy."""
         text = copy
         if self.bom:
             text = text[1:] if text.startswith(BOM) else BOM + text
@@ -55,7 +55,7 @@ class Normalization(msgspec.Struct, frozen=True, omit_defaults=True):
         return text if self.tail is None else text.rstrip() + self.tail
 
     def summary(self) -> str:
-        """Describe the repair in words."""
+        """Describe the normalization in words."""
         parts = {
             "byte order mark": self.bom,
             "line ends": bool(self.ends),
@@ -65,8 +65,8 @@ class Normalization(msgspec.Struct, frozen=True, omit_defaults=True):
         return ", ".join(name for name, is_ in parts.items() if is_)
 
 
-def mended(copy: str, *, tails: bool = True) -> Iterator[tuple[Normalization, str]]:
-    """Yield (repair, resulting text): first the unchanged copy, then every repair, smallest changes first."""
+def normalized(copy: str, *, tails: bool = True) -> Iterator[tuple[Normalization, str]]:
+    """Yield (normalization, resulting text): first the unchanged copy, then every other, smallest changes first."""
     ends = ("", "\n", "\r\n", "\r") if _LINE_END.search(copy) else ("",)
     forms: tuple[Form, ...] = ("",) if copy.isascii() else ("", "NFC", "NFD")
     ways = [Normalization(*way) for way in product((False, True), ends, forms)]
@@ -74,7 +74,7 @@ def mended(copy: str, *, tails: bool = True) -> Iterator[tuple[Normalization, st
     done = set()
     for way in ways:
         text = way.apply(copy)
-        if text not in done:  # most repairs give the same text
+        if text not in done:  # most normalizations give the same text
             done.add(text)
             yield way, text
     if tails:
@@ -100,7 +100,7 @@ LARGEST = 64 << 20  # maximum bytes of a file that is tried as a copy with diffe
 
 _TABLES = """
 create table articles (
-    article_id text primary key, text_name text, sha256 text, withheld integer, path blob, mend text
+    article_id text primary key, text_name text, sha256 text, withheld integer, path blob, normalization text
 );
 create index by_sha256 on articles (sha256) where withheld;
 create table spans (span_id text primary key, article_id text);
@@ -124,7 +124,7 @@ class Copies:
         self._note_articles(dataset)
         self._note_files()
         self._match()
-        self._mend()
+        self._match_normalized()
         self._base.execute("commit")
 
     def close(self) -> None:
@@ -157,11 +157,11 @@ class Copies:
         query = f"select count(*) from articles where withheld and path is {'not' if found else ''} null"
         return int(self._base.execute(query).fetchone()[0])
 
-    def mended(self) -> Iterator[tuple[str, str, str]]:
-        """Yield (article id, path, repair in words) of every copy that matches only after a repair."""
-        query = "select article_id, path, mend from articles where mend is not null order by article_id"
-        for article_id, path, mend in self._base.execute(query):
-            yield article_id, os.fsdecode(path), _mend(mend).summary()
+    def normalized(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (article id, path, normalization in words) of every copy that matches only after a normalization."""
+        matched = "select article_id, path, normalization from articles where normalization is not null"
+        for article_id, path, normalization in self._base.execute(f"{matched} order by article_id"):
+            yield article_id, os.fsdecode(path), _normalization(normalization).summary()
 
     def not_found(self) -> Iterator[str]:
         """Yield the id of every article whose text is withheld and not found."""
@@ -192,13 +192,13 @@ class Copies:
         return _decoded(self._seeds / path)
 
     def _read(self, article_id: str) -> str | None:
-        query = "select path, mend, sha256 from articles where article_id = ? and path is not null"
+        query = "select path, normalization, sha256 from articles where article_id = ? and path is not null"
         row = self._base.execute(query, (article_id,)).fetchone()
         if row is None:
             return None
-        path, mend, digest = row
+        path, normalization, digest = row
         try:
-            text = _mend(mend).apply((self._seeds / os.fsdecode(path)).read_bytes().decode("utf-8"))
+            text = _normalization(normalization).apply((self._seeds / os.fsdecode(path)).read_bytes().decode("utf-8"))
         except (OSError, UnicodeDecodeError):
             text = None
         if text is None or text_digest(text) != digest:
@@ -225,8 +225,8 @@ class Copies:
         copy = "select min(path) from files where files.sha256 = articles.sha256"
         self._base.execute(f"update articles set path = ({copy}) where withheld")
 
-    def _mend(self) -> None:
-        """Match copies that equal the text after a repair of what programs change: first by name, then any file."""
+    def _match_normalized(self) -> None:
+        """Match copies that equal the text after a normalization: first the files with the article's name, then all."""
         for article_id in list(self.not_found()):
             (digest,) = self._base.execute("select sha256 from articles where article_id = ?", (article_id,)).fetchone()
             for path in self.called(article_id):
@@ -236,16 +236,16 @@ class Copies:
             self._try(os.fsdecode(path), None)
 
     def _try(self, path: str, only: str | None) -> None:
-        """Record a file as the copy of the articles whose text it equals after a repair.
+        """Record a file as the copy of the articles whose text it equals after a normalization.
 
         With the digest `only`, just the text with this digest is tried.
         """
         copy = self.read(path)
-        for way, text in mended(copy) if copy else ():
+        for way, text in normalized(copy) if copy else ():
             digest = text_digest(text)
             if only is None or digest == only:
                 done = self._base.execute(
-                    "update articles set path = ?, mend = ? where withheld and path is null and sha256 = ?",
+                    "update articles set path = ?, normalization = ? where withheld and path is null and sha256 = ?",
                     (os.fsencode(path), msgspec.json.encode(way).decode() if way else None, digest),
                 )
                 if done.rowcount:
@@ -257,7 +257,7 @@ def _name(name: str) -> str:
     return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))
 
 
-def _mend(content: str | None) -> Normalization:
+def _normalization(content: str | None) -> Normalization:
     return msgspec.json.decode(content, type=Normalization) if content else Normalization()
 
 

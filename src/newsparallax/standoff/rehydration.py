@@ -43,9 +43,9 @@ class Rehydrated:
 
     place: Path
     manifest: Manifest
-    put_back: int = 0
-    mended: list[str] = field(default_factory=list)
-    mended_total: int = 0
+    restored: int = 0
+    normalized: list[str] = field(default_factory=list)
+    normalized_total: int = 0
     missing: list[str] = field(default_factory=list)
     missing_total: int = 0
     drifted: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ def rehydrate(dataset: str, seeds: Path, out: Path) -> Rehydrated:
     """Restore the words of all articles with copies in the folder `seeds`, and write the dataset to the folder `out`.
 
     `dataset` is a folder or `hub:ORG/NAME@REVISION`. Copies are found by digest, with any name in any subfolder. Copies
-    that differ only in byte order mark, line ends, Unicode form or trailing white space are repaired in memory; their
+    that differ only in byte order mark, line ends, Unicode form or trailing white space are normalized in memory; their
     files stay unchanged. Articles without such a copy stay unchanged. Where a file without the text has an article's id
     as its name, `out/drift.jsonl` lists which spans survive in it. A dataset without withheld texts is copied
     unchanged.
@@ -93,7 +93,7 @@ def _write(source: Source, draft: Path, out: Path, codebook: Codebook, copies: C
         if config == schema.STANDOFF:
             _keep_windows(path, target, copies)
         elif path.suffix == ".parquet":
-            _put_back(
+            _restore_file(
                 path, target, config, codebook, lambda table, shape: restore(table, shape, copies.text, target_of)
             )
         else:
@@ -107,13 +107,13 @@ def _write(source: Source, draft: Path, out: Path, codebook: Codebook, copies: C
         raise NewsParallaxError(
             message, file=source.name, hint="the dataset was changed after it was built; get it again"
         )
-    back = (texts.put_back or 0) + complete
-    texts = replace(texts, withheld=left, put_back=back or UNSET)
+    restored = (texts.restored or 0) + complete
+    texts = replace(texts, withheld=left, restored=restored or UNSET)
     manifest = replace(source.manifest, content_digest=digest, texts=texts)
     manifest = write_facts(draft, source.folder, manifest, codebook)
     read_back(draft, codebook, rows_of(manifest))
     made = Rehydrated(out, manifest, complete)
-    made.mended, made.mended_total = _first(f"{id_}: {path}: {what}" for id_, path, what in copies.mended())
+    made.normalized, made.normalized_total = _first(f"{id_}: {path}: {what}" for id_, path, what in copies.normalized())
     made.missing, made.missing_total = _first(drifted.missing())
     made.drifted, made.drifted_total = _first(drifted.summary())
     return made
@@ -154,7 +154,7 @@ def _check_files(source: Source) -> None:
             )
 
 
-def _put_back(
+def _restore_file(
     path: Path, target: Path, config: str, codebook: Codebook, change: Callable[[pa.Table, schema.Struct], pa.Table]
 ) -> None:
     shape = schema.configs(codebook).get(config)
