@@ -10,7 +10,7 @@ from helpers import build_tasks, span, task
 from newsparallax.dataset.manifest import decode_manifest
 from newsparallax.dataset.output_folder import new_folder
 from newsparallax.dataset.sources import read_manifest
-from newsparallax.errors import UsageError
+from newsparallax.errors import NewsParallaxError, UsageError
 
 COUNTS = [
     *("articles", "events", "tasks", "annotations", "annotations_cancelled", "drafts", "predictions", "results_in"),
@@ -43,3 +43,20 @@ def test_a_manifest_of_another_version_is_refused(tmp_path):
         pass
     with pytest.raises(UsageError, match=r"^manifest.json: has"):
         decode_manifest(json.dumps(other).encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", "the value is a list; expected an object"),
+        ('{"manifest_version": 1}', "the value has no key `name`"),
+        ('{"manifest_version": 1, "name": [1]}', "`name` is a list; expected a string"),
+        ('{"manifest_version": ', "it ends in the middle of a value"),
+        ('{"manifest_version" 1}', "it is not JSON from byte 20 on"),
+    ],
+)
+def test_the_message_of_a_wrong_manifest_has_plain_words(content, message, tmp_path):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(NewsParallaxError) as caught:
+        read_manifest(tmp_path)
+    assert str(caught.value) == f"{tmp_path}/manifest.json: is not a manifest: {message}\n  build it again"

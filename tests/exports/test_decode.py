@@ -139,3 +139,33 @@ def fast(content: bytes) -> bool:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decode, "_decode_slowly", lambda _: None)
         return decode_task(content) is not None
+
+
+ITEM_MESSAGES = {
+    '{"value": {"start": true}}': "`value.start` is true or false; expected a number or a string",
+    '{"value": []}': "`value` is a list; expected an object",
+    '{"value": {"labels": ["PER", 1]}}': "entry 2 of `value.labels` is a whole number; expected a string",
+    '{"value": {"taxonomy": [["a", {}]]}}': "entry 2 of entry 1 of `value.taxonomy` is an object; expected a string",
+    '{"value": {"choices": [null]}}': "entry 1 of `value.choices` is null; expected a string or a list",
+    '{"labels": 0.5}': "`labels` is a number; expected a list",
+}
+
+
+@pytest.mark.parametrize("item", ITEM_MESSAGES)
+def test_the_message_of_a_wrong_item_has_plain_words_and_the_place(item: str) -> None:
+    task = decode_task(f'{{"data": {{}}, "annotations": [{{"result": [{item}]}}]}}'.encode())
+    assert [wrong.message for wrong in task.annotations[0].items] == [ITEM_MESSAGES[item]]
+
+
+FIELD_MESSAGES = {
+    '"id": {}': "`id` is an object; expected a whole number or a string",
+    '"completed_by": {"id": []}': "`completed_by.id` is a list; expected a whole number or a string",
+    '"completed_by": {"\\ud83d": 1}': "`completed_by` contains half of a UTF-16 surrogate pair",
+    '"ground_truth": "maybe"': "`ground_truth` is a string; expected true or false",
+}
+
+
+@pytest.mark.parametrize("field", FIELD_MESSAGES)
+def test_the_message_of_a_wrong_field_has_plain_words_and_the_place(field: str) -> None:
+    task = decode_task(f'{{"data": {{}}, "annotations": [{{"result": [], {field}}}]}}'.encode())
+    assert [finding.message for finding in task.findings] == [FIELD_MESSAGES[field]]

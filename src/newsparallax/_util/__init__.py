@@ -1,11 +1,13 @@
 """General helpers that do not depend on the corpus.
 
-`files` has atomic writes, digests and locks, `retry` repeats requests, `markdown` makes tables,
-`environment` sets environment variables and checks for optional packages, and `processes` starts worker processes.
+`files` has atomic writes, digests and locks, `retry` repeats requests, `markdown` makes tables, `json_words` describes
+wrong JSON, `environment` sets environment variables and checks for optional packages, and `processes` starts worker
+processes.
 """
 
 from .environment import require, variables
 from .files import alone, causes, file_digest, hold, hold_for_child, is_inside, refusal, replacing, write_whole
+from .json_words import in_words
 from .markdown import parted, table
 from .processes import WorkerPool
 from .retry import ATTEMPTS, TRANSIENT, Say, ServerError, again, requested_wait, to_stderr, waiting
@@ -22,6 +24,7 @@ __all__ = [
     "file_digest",
     "hold",
     "hold_for_child",
+    "in_words",
     "is_inside",
     "parted",
     "refusal",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .._util import causes, refusal
+from .._util import causes, in_words, refusal
 from ..corpus import Codebook, schema
 from ..errors import NewsParallaxError, UsageError
 from ..ids import DIGEST_MODULUS
@@ -67,7 +67,7 @@ def read_manifest(folder: Path, name: str | None = None) -> Manifest:
             hint = "a tag vX.Y.Z that is not a release of this program must be deleted on the hub"
         raise UsageError(f"{name or folder} is not a dataset: it has no {MARK}", hint=hint) from None
     except ValueError as error:
-        message = f"is not a manifest: {error}"
+        message = f"is not a manifest: {in_words(error)}"
         raise NewsParallaxError(message, file=f"{name or folder}/{MARK}", hint="build it again") from None
 
 

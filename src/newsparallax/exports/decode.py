@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from msgspec import UnsetType
 
+from .._util import in_words
 from ..problems import Rejection
 from .formats import foreign_format
 from .lenient_json import DEEP, Repeated, as_text, first_bad, flat, has_half, loads, plain
@@ -272,7 +273,7 @@ def _item_slowly(item: Any) -> Item | Rejection:
     try:
         return msgspec.convert(item, Item)
     except msgspec.ValidationError as error:
-        return Rejection("bad-offsets" if _about_offsets(str(error)) else "bad-item", str(error))
+        return Rejection("bad-offsets" if _about_offsets(str(error)) else "bad-item", in_words(error))
 
 
 def _about_offsets(message: str) -> bool:
@@ -321,7 +322,7 @@ def _one(
     try:
         value = msgspec.convert(table.get(key), type_, strict=strict)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter for a key with a lone surrogate
-        findings.append(Finding("bad-field", f"`{key}`: {error}", (*path, key)))
+        findings.append(Finding("bad-field", in_words(error, key), (*path, key)))
         return None
     code, message = first_bad(value.id if isinstance(value, Completer) else value) or ("", "")
     if code not in ("", "bad-item"):
