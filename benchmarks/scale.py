@@ -94,11 +94,11 @@ def watch(process: subprocess.Popen, folder: Path) -> dict:
     return {"wall": ends[-1], "stages": stages} | {f"peak_{name}": size / MB for name, size in peaks.items()}
 
 
-def run(folder: Path, workers: int, tasks: int | None, executor: str) -> dict:
+def run(folder: Path, workers: int, parts: int | None, executor: str) -> dict:
     """Convert the shards; what it took, and what came out."""
     command = [sys.executable, ROOT / "scripts/scale.py", "--corpus", folder / "corpus", "--out", folder / "out"]
     command += ["--input", f"{folder}/shards/*", "--executor", executor, "--workers", str(workers)]
-    command += ["--tasks", str(tasks)] if tasks else []
+    command += ["--parts", str(parts)] if parts else []
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(command, stdout=out, stderr=err)
         found = watch(process, folder)
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--distinct", type=int, default=4_000)
     parser.add_argument("--shards", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--tasks", type=int)
+    parser.add_argument("--parts", type=int)
     parser.add_argument("--executor", default="local", choices=("local", "ray"))
     parser.add_argument("--folder", type=Path, help="where to work; it is removed (default: a temporary one)")
     parser.add_argument("--json", type=Path)
@@ -130,7 +130,7 @@ def main() -> None:
         size = write_shards(folder, options.articles, options.distinct, options.shards)
         packed = size_of(folder / "shards")
         written = time.perf_counter() - begun
-        found = run(folder, options.workers, options.tasks, options.executor)
+        found = run(folder, options.workers, options.parts, options.executor)
         found |= {"articles": options.articles, "workers": options.workers, "input": size, "packed": packed}
     finally:
         shutil.rmtree(folder, ignore_errors=True)

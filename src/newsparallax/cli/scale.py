@@ -12,10 +12,11 @@ from . import console
 Input = Annotated[list[str], typer.Option("--input", metavar="GLOB", help="Export shards (JSON or JSON Lines; plain, gzip or zstd) as a path or URL with wildcards; may be repeated.")]  # fmt: skip  # noqa: E501
 Out = Annotated[str, typer.Option(metavar="DIR", help="The dataset folder to write: a path or URL.")]
 Executor = Annotated[Literal["local", "ray", "slurm"], typer.Option(help="Where to run. Ray uses the cluster in RAY_ADDRESS; Slurm reads SBATCH_PARTITION, SBATCH_TIMELIMIT and so on.")]  # fmt: skip  # noqa: E501
-Tasks = Annotated[
-    int | None, typer.Option(min=1, help="Number of tasks for the work. Default: depends on the size of the input.")
+Parts = Annotated[
+    int | None,
+    typer.Option(min=1, help="Number of parts into which the work is divided. Default: depends on the input's size."),
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Number of tasks that run at the same time.")]
+Workers = Annotated[int, typer.Option(min=1, help="Number of parts that are processed at the same time.")]
 
 
 def scale_command(
@@ -23,12 +24,13 @@ def scale_command(
     out: Out,
     corpus: console.Corpus = None,
     executor: Executor = "local",
-    tasks: Tasks = None,
+    parts: Parts = None,
     workers: Workers = 1,
 ) -> int:
     """Build a dataset from many export shards.
 
-    The result equals that of `build` on the same tasks.
+    The dataset is the same as that of `build` on the same exports. A shard is one export file. The work is divided into
+    parts, which are processed independently of each other.
 
     Paths can be URLs that fsspec supports, such as s3://. If the command was interrupted, run it again to continue.
     Exit code 0: done; 1: done, with problems that no waiver covers; 2: stopped by an error.
@@ -36,12 +38,12 @@ def scale_command(
     from ..scale import run  # it imports fsspec, which the other commands do not need
 
     folder = open_corpus(corpus)
-    left = f"completed tasks are kept next to {out}" + "; submitted Slurm jobs continue" * (executor == "slurm")
+    left = f"completed parts are kept next to {out}" + "; submitted Slurm jobs continue" * (executor == "slurm")
     with (
         console.interruptible(left, hint="run the same command again to continue"),
-        console.progress("tasks") as progress,
+        console.progress("parts") as progress,
     ):
-        made = run.scale(folder, shards, out, executor, tasks, workers, progress)
+        made = run.scale(folder, shards, out, executor, parts, workers, progress)
     console.show_dataset(made.manifest, out)
     if not made.open.total:
         return console.DONE

@@ -109,9 +109,9 @@ class Ranks:
         rank, failure = min(failed.items(), key=lambda entry: (not entry[1].final, entry[0]))
         if failure.final:
             raise NewsParallaxError(failure.message)
-        message = f"{len(failed)} of {self.tasks} tasks failed {ATTEMPTS} times, number {rank} with: {failure.message}"
+        message = f"{len(failed)} of {self.tasks} parts failed {ATTEMPTS} times, number {rank} with: {failure.message}"
         logs = self.logging_dir.resolve_paths(f"logs/task_{rank:05d}.log")
-        hint = f"its log is {logs}; run the same command again to continue with the missing tasks"
+        hint = f"its log is {logs}; run the same command again to continue with the missing parts"
         raise NewsParallaxError(message, place=self._what, hint=hint)
 
 
@@ -319,7 +319,7 @@ def run_slurm(stages: list[tuple[str, Any, int]], work: Store, out: Store, worke
     done = subprocess.run(["bash", submit], capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        hint = f"the jobs' logs are in {folder / 'logs'}; run the same command again to continue with the missing tasks"
+        hint = f"the jobs' logs are in {folder / 'logs'}; run the same command again to continue with the missing parts"
         raise NewsParallaxError(f"a Slurm job failed: {last}", hint=hint)
     merged: Merged = work.get_object(RESULT)
     return merged
