@@ -289,5 +289,8 @@ def _lines_of(what: str) -> Progress:
 
 Corpus = Annotated[
     Path | None,
-    typer.Option(help="The corpus folder. Default: the current folder or its nearest parent that is a corpus."),
+    typer.Option(
+        help="The corpus folder. Default: the current folder if it is a corpus, else its nearest parent that is one. "
+        "If there is none, and the program runs from its repository: the corpus of the repository."
+    ),
 ]
