@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from helpers import build_tasks, span, task
-from newsparallax.convert.locate import Located, claim_offsets, locate, locate_span
+from newsparallax.convert.locate import XPATH, Claim, Located, claim_offsets, locate, locate_span
+from newsparallax.problems import Rejection
 from newsparallax.text.offsets import TextIndex, shown_apart
 
 HTML = {
@@ -244,6 +245,21 @@ def test_without_a_quote_path_and_offsets_have_to_agree_or_others_to_prove_one(t
     bob = region("r2", "/p[1]/text()[1]", 9, 12, "Bob", (69, 72))
     rows, codes = built_places(tmp_path / "proved", html, bob, unquoted)
     assert (rows, codes) == ([(0, 4, "Anna", "xpath"), (9, 12, "Bob", "xpath")], {})
+
+
+@pytest.mark.parametrize(
+    ("path", "quote", "message"),
+    [
+        ("/p[1]/text()[1]", "Rome", "the text at the region's path is 'Ann'; expected the quote 'Rome'"),
+        ("/gone[1]", "Rome", "the region's path leads to no text; expected the quote 'Rome'"),
+        ("/gone[1]", None, "the region's path leads to no text, and the region has no quote"),
+    ],
+)
+def test_the_message_of_a_wrong_path_shows_the_quote(path: str, quote: str | None, message: str) -> None:
+    index = TextIndex("Ann met Bob")
+    place = (0, 3) if path.startswith("/p") else None
+    (found,) = locate([Claim(index, None, None, quote, {XPATH: place}, page="text")])
+    assert found == Rejection("unproven-offsets", message)
 
 
 def test_utf16_units_within_a_text_node(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
-def in_words(error: ValueError, key: str = "") -> str:
+def in_words(error: msgspec.MsgspecError | ValueError, key: str = "") -> str:
     """Return a message with the place, the found kind of value and the expected one.
 
     `error` is an error of msgspec, or the UnicodeError of a text with a lone surrogate. `key` is the key of the decoded
@@ -49,7 +49,8 @@ def _not_json(text: str) -> str:
 
 def _place(path: str, key: str) -> str:
     """Return a path of msgspec, such as `.value.labels[0]`, in words."""
-    keys, entries = [key] if key else [], []
+    keys = [key] if key else []
+    entries: list[str] = []
     for name, number in _STEP.findall(path):
         if name and not entries:
             keys.append(name)

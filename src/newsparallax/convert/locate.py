@@ -319,7 +319,7 @@ def _near(index: TextIndex, start: int, end: int, quote: str) -> list[Place]:
 def _mismatch(claim: Claim) -> Rejection:
     start, end, length = claim.start, claim.end, len(claim.index.text)
     if start is None or end is None:
-        return Rejection("unproven-offsets", "the text at the region's path is not its quote")
+        return Rejection("unproven-offsets", _wrong_path(claim))
     if end < start:
         code, message = "reversed-offsets", "end before they begin"
     elif start == end and 0 <= start <= length:
@@ -330,6 +330,17 @@ def _mismatch(claim: Claim) -> Rejection:
         piece, quote = shown_apart(claim.index.text[start:end], claim.quote or "")
         code, message = "quote-mismatch", f"contain {piece}; expected the quote {quote}"
     return Rejection(code if claim.page is None else "unproven-offsets", f"the offsets {start}..{end} {message}")
+
+
+def _wrong_path(claim: Claim) -> str:
+    """Return the message for a region of a page that has a path, but no offsets in the text."""
+    place = next((place for place in claim.readings.values() if place), None)
+    if claim.quote is None:
+        return "the region's path leads to no text, and the region has no quote"
+    if place is None:
+        return f"the region's path leads to no text; expected the quote {shown_apart(claim.quote)[0]}"
+    piece, quote = shown_apart(claim.index.text[slice(*place)], claim.quote)
+    return f"the text at the region's path is {piece}; expected the quote {quote}"
 
 
 def _ambiguous(claim: Claim, readings: dict[str, Place]) -> Rejection:
