@@ -43,3 +43,11 @@ def test_every_code_has_an_example_and_no_place_of_this_machine():
     assert [code for code in CODES if f"\n## {code}\n" not in text] == []
     assert text.count("```text\n") == len(CODES)
     assert "/tmp" not in text
+
+
+def test_no_example_names_its_file_twice():
+    text = (ROOT / "docs/reference/problems.md").read_text("utf-8")
+    examples = re.findall(r"^## (.+)\n(?:.*\n)+?```text\n(.+?): (.+)\n```$", text, re.MULTILINE)
+    assert len(examples) == len(CODES)
+    twice = {code for code, file, message in examples if file in message or file.split("/")[-1] in message.split()}
+    assert twice == {"duplicate-task"}  # its tasks may be in several files

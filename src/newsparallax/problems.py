@@ -196,6 +196,7 @@ def problem(
     return Problem(code, severity, file, article_id, task_id, annotation_id, region_id, message, hint, raw)
 
 
+OF_FILES = frozenset({"seed-missing", "seed-unlisted", "stale-generated"})  # each file with one is a kind of its own
 LISTED = 20  # kinds of open problems kept for messages; all problems are in problems.jsonl
 NAMED = 10  # places or files that a message names
 _FOLLOWED = re.compile(r" \(([0-9,]+) other problems? follows? from it\)$")
@@ -212,8 +213,13 @@ def some(names: Sequence[str], most: int = NAMED) -> str:
     return ", ".join([*names[:most], *([f"and {len(names) - most:,} more"] if len(names) > most else [])])
 
 
+_Kind = tuple[str, str, str | None]
+
+
 class OpenProblems:
-    """Counts of open problems by kind (code and message), and the first problem of each kind for messages.
+    """Counts of open problems by kind, and the first problem of each kind for messages.
+
+    A kind is a code and a message; for the codes OF_FILES, whose message is the same for each file, also the file.
 
     Each kind counts once. For example, a control that is missing from the codebook is listed and counted once,
     independent of the number of regions that use it. `alike` counts the repetitions. `following` counts the problems
@@ -224,8 +230,8 @@ class OpenProblems:
 
     def __init__(self) -> None:
         self.alike = self.following = 0
-        self._first: dict[tuple[str, str], Problem] = {}
-        self._numbers: Counter[tuple[str, str]] = Counter()
+        self._first: dict[_Kind, Problem] = {}
+        self._numbers: Counter[_Kind] = Counter()
         self.by_code: Counter[str] = Counter()  # counts all open problems, including the repetitions
         self._others: set[int] = set()  # kinds beyond `most`, as hashes: there can be many
 
@@ -237,7 +243,8 @@ class OpenProblems:
             self.by_code[entry.code] += 1
             followed = _FOLLOWED.search(entry.message)
             self.following += int(followed[1].replace(",", "")) if followed else 0
-            kind = entry.code, entry.message[: followed.start()] if followed else entry.message
+            message = entry.message[: followed.start()] if followed else entry.message
+            kind = entry.code, message, entry.file if entry.code in OF_FILES else None
             if kind in self._first or len(self._first) < self.most:
                 self.alike += kind in self._first
                 self._first.setdefault(kind, entry)

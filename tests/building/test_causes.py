@@ -15,7 +15,7 @@ from test_cases import ROOT
 from helpers import build_case, build_tasks, span, task, write_corpus
 from newsparallax.building.run import build
 from newsparallax.corpus.folder import open_corpus
-from newsparallax.problems import CODES, OpenProblems, counted, problem
+from newsparallax.problems import CODES, OF_FILES, OpenProblems, counted, problem
 
 TEXT = "Ann met Bob in Oslo."
 LAYER = {
@@ -156,6 +156,13 @@ def test_problems_of_many_kinds_are_counted_by_kind():
     kinds = [problem("bad-item", f"kind {number}") for number in range(30)]
     found.add([*kinds, *kinds[10:], counted(kinds[25], 1200), replace(kinds[3], cause="no-text")])
     assert (found.total, len(found.listed()), found.unlisted, found.alike, found.following) == (30, 20, 10, 21, 1200)
+
+
+def test_every_missing_unlisted_or_stale_file_is_listed():
+    found = OpenProblems()
+    found.add(problem(code, "words", file=file) for code in OF_FILES for file in ("a", "b", "b"))
+    found.add(problem("bad-item", "words", file=file) for file in ("a", "b"))
+    assert (found.total, found.alike) == (2 * len(OF_FILES) + 1, len(OF_FILES) + 1)
 
 
 def seeds(content, *, named=True, blocks=(), digest=DIGEST):

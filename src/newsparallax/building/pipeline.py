@@ -155,9 +155,7 @@ def stale_files(folder: CorpusFolder, tally: BuildCounts) -> Iterator[Problem]:
     """Yield a Problem for every generated file that exists and does not hold the expected content."""
     for path, text in generated_files(folder, tally).items():
         if (folder.root / path).is_file() and not is_fresh(folder.root / path, text):
-            yield problem(
-                "stale-generated", f"{path} differs from the file that the codebook generates", file=path.as_posix()
-            )
+            yield problem("stale-generated", "differs from the file that the codebook generates", file=path.as_posix())
 
 
 def is_fresh(path: Path, text: str) -> bool:

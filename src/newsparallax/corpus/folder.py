@@ -137,7 +137,7 @@ class CorpusFolder:
         for path in sorted(seeds.rglob("*")) if seeds.is_dir() else ():
             name = path.relative_to(seeds).as_posix()
             if path.suffix in SEED_FILES and name not in listed:
-                yield problem("seed-unlisted", f"{name} is not in articles.toml", file=f"seeds/{name}")
+                yield problem("seed-unlisted", "is not in articles.toml", file=f"seeds/{name}")
 
 
 def open_corpus(root: Path | None = None) -> CorpusFolder:

@@ -30,7 +30,7 @@ def read_seed(article_id: str, article: Article, content: bytes | None) -> tuple
     except UnicodeDecodeError as error:
         text, wrong = None, [("seed-not-utf8", f"byte {error.start} is not UTF-8")]
     else:
-        wrong = [("seed-missing", f"the file {article.file} does not exist")] if text is None else []
+        wrong = [("seed-missing", "does not exist, but articles.toml lists it")] if text is None else []
     wrong += _wrong_content(article, content, text)
     file = f"seeds/{article.file}"
     return text, [problem(code, message, file=file, article_id=article_id) for code, message in wrong]
@@ -46,7 +46,7 @@ def as_text(content: bytes | None) -> str | None:
 
 def _wrong_content(article: Article, content: bytes | None, text: str | None) -> Iterator[tuple[str, str]]:
     if content is not None and (digest := hashlib.sha256(content).hexdigest()) != article.sha256:
-        yield "seed-digest", f"the SHA-256 of the file is {digest}; expected {article.sha256} (articles.toml)"
+        yield "seed-digest", f"has the SHA-256 {digest}; articles.toml has {article.sha256}"
     for message in bad_blocks(article.blocks, text) if text is not None else ():
         yield "bad-block", message
 
