@@ -71,7 +71,11 @@ CODES: dict[str, Code] = {
     "duplicate-annotation": Code("warning", "the annotation occurs twice; one copy is kept"),
     "duplicate-annotation-id": Code("warning", "two annotations of the article have the same id; both are kept"),
     "unknown-annotator": Code("error", "add the annotator's id to annotations/annotators.toml"),
-    "shared-number": Code("error", "run `newsparallax adopt` on the exports; it assigns one number to each person"),
+    "shared-number": Code(
+        "error",
+        "each Label Studio server numbers its own users; run `newsparallax adopt` on the exports of all servers, which "
+        "gives each person a different number",
+    ),
     "annotator-twice": Code("warning", "an annotator has several annotations of the article; star the correct one"),
     "gold-undecided": Code(
         "error", 'adjudicate the article and star one annotation, or set gold = "majority" in corpus.toml'

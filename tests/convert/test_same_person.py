@@ -319,7 +319,7 @@ def test_people_who_share_a_number_are_different_in_all_articles(tmp_path: Path)
     assert whose == {"1": "user-1 (1)+user-1 (2)+user-7", "2": "user-1 (2)", "3": "user-1 (1)"}
     assert built.counts["annotations_edited_by_another"] == 0
     assert built.codes == {"shared-number": 1, "duplicate-task": 1, "annotator-twice": 1, "unknown-annotator": 1}
-    assert built.problem("shared-number")["message"].endswith("so different people have it, not only 'a'")
+    assert built.problem("shared-number")["message"].endswith("annotators.toml gives it to 'a' only")
     assert not any(b"example.org" in path.read_bytes() for path in built.place.rglob("*") if path.is_file())
 
 
@@ -368,5 +368,6 @@ def test_two_addresses_in_different_articles_are_told(tmp_path: Path, workers: i
     (found,) = problems_of(folder, workers)
     assert (found.code, found.message) == (
         "shared-number",
-        "the annotator id 1 occurs with 2 e-mail addresses, so different people have it, not only 'a'",
+        "Label Studio's user number 1 belongs to 2 people, by their e-mail addresses; "
+        "annotators.toml gives it to 'a' only",
     )

@@ -109,9 +109,9 @@ class Pipeline:
                 "no-articles", "the exports contain no task, and there are no seeds", file="annotations/exports/"
             )
         for number, people in sorted(self.tally.shared.items()):
-            message = f"the annotator id {number} occurs with {people} e-mail addresses, so different people have it"
+            message = f"Label Studio's user number {number} belongs to {people} people, by their e-mail addresses"
             registered = self.folder.context.pseudonym(number)
-            message += f", not only {registered!r}" if registered else ""
+            message += f"; annotators.toml gives it to {registered!r} only" if registered else ""
             yield problem("shared-number", message, file="annotations/exports/")
         yield from stale_files(self.folder, self.tally)
 
