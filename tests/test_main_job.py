@@ -69,7 +69,10 @@ def test_the_seeds_are_verbatim(built):
 def test_what_ids_and_labels_mean_comes_along(built):
     annotations = ROOT / "annotations"
     for name in ("codebook.toml", "entities.toml", "guidelines.md"):
-        assert (built.place / name).read_bytes() == (annotations / name).read_bytes()
+        content = (annotations / name).read_bytes()
+        if name.endswith(".toml"):  # the first line names a schema, which is not copied
+            content = content.partition(b"\n")[2]
+        assert (built.place / name).read_bytes() == content
         assert built.manifest.files[name].rows is None
 
 

@@ -17,7 +17,7 @@ from newsparallax.adopt import init_corpus
 from newsparallax.building.run import generate, problems_of
 from newsparallax.corpus.codebook import Record
 from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.json_schema import TOML_FILES, json_schemas, schema_line
+from newsparallax.corpus.json_schema import TOML_FILES, json_schemas, schema_line, without_schema_line
 
 FILES = {file.path: file for file in TOML_FILES}
 VALIDATORS = {file.path: Draft7Validator(json.loads(json_schemas()[file.schema])) for file in TOML_FILES}
@@ -83,6 +83,15 @@ def test_the_files_of_this_corpus_and_of_a_new_one_name_their_schemas(tmp_path):
             line = path.read_text(encoding="utf-8").partition("\n")[0]
             assert line == schema_line(path.relative_to(root).as_posix())
             assert (path.parent / line.removeprefix("#:schema ")).is_file()
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_copy_elsewhere_does_not_name_the_schema(mark):
+    line = schema_line("annotations/codebook.toml").encode()
+    for end in (b"\n", b"\r\n"):
+        assert without_schema_line(mark + line + end + b"a = 1\n") == mark + b"a = 1\n"
+    for kept in (b"", mark + b"a = 1\n" + line + b"\n", mark + b"# a comment\n"):
+        assert without_schema_line(kept) == kept
 
 
 def test_only_a_corpus_with_the_folder_has_schemas_and_stale_ones_are_reported(tmp_path):

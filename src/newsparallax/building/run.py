@@ -6,7 +6,6 @@ from the codebook and the counts.
 
 from __future__ import annotations
 
-import shutil
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from .._util import is_inside, write_whole
-from ..corpus import CorpusFolder, CorpusSpec, schema
+from ..corpus import CorpusFolder, CorpusSpec, schema, without_schema_line
 from ..dataset import (
     CARD,
     MARK,
@@ -116,7 +115,7 @@ def describe(
     require_adjudication(folder.context, tally)
     for name in ALONG:
         if (folder.annotations / name).is_file():
-            shutil.copyfile(folder.annotations / name, draft / name)
+            (draft / name).write_bytes(without_schema_line((folder.annotations / name).read_bytes()))
     files = files_of(draft) | (rows or {})
     manifest = make_manifest(folder.context, tally, files, {"pyarrow": pa.__version__})
     write_card(folder, draft, manifest, card_figures(folder.context, tally))

@@ -31,7 +31,7 @@ from .codebook import (
     relation_label,
 )
 from .folder import HERE, CorpusFolder, Waiving, open_corpus
-from .json_schema import SCHEMAS, json_schemas, schema_line
+from .json_schema import SCHEMAS, json_schemas, schema_line, without_schema_line
 from .lexicon import Lexicon, Term
 from .lookup import LABEL_TYPES, VALUE_TYPES, Annotated, CorpusSpec
 from .registries import (
@@ -150,4 +150,5 @@ __all__ = [
     "section",
     "split_of",
     "usable",
+    "without_schema_line",
 ]

@@ -7,6 +7,7 @@ the schema. The files are those of draft 7, which all TOML editors support.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from .lexicon import Lexicon
 from .registries import Annotator, Article, Corpus, Entity, Waivers
 
 SCHEMAS = "schemas"  # of a corpus; only a corpus with this folder has schemas
+_SCHEMA_LINE = re.compile(rb"\A(\xef\xbb\xbf)?#:schema [^\n]*\n")  # after a byte order mark, if there is one
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
@@ -57,6 +59,11 @@ def schema_line(path: str) -> str:
     """Return the comment that names the schema of a TOML file, given by its path in the corpus folder."""
     (schema,) = (file.schema for file in TOML_FILES if file.path == path)
     return f"#:schema ../{schema}"
+
+
+def without_schema_line(content: bytes) -> bytes:
+    """Return a file without a first line that names its schema, for a copy in a folder without schemas/."""
+    return _SCHEMA_LINE.sub(rb"\1", content, count=1)
 
 
 def _schema(file: TomlFile) -> str:
