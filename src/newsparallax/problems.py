@@ -140,6 +140,10 @@ CODES: dict[str, Code] = {
     "seed-unlisted": Code("error", "the file in seeds/ is not in articles.toml; add an entry or remove the file"),
     "seed-digest": Code("error", "the seed was changed after its annotation; restore the file, or annotate it again"),
     "seed-not-utf8": Code("error", "save the seed as UTF-8"),
+    "example-from-corpus": Code(
+        "warning",
+        "write an invented example, or move the passage to annotations/rulings.md, which annotators do not see",
+    ),
     "bad-block": Code("error", "the text does not fit the block in articles.toml; correct start, end, head or tail"),
     "duplicate-qid": Code("error", "an entity has one id; merge the two entries, or correct the QID"),
     "bad-qid": Code("error", "a QID is Q followed by digits; correct it"),

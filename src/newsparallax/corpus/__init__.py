@@ -30,6 +30,7 @@ from .codebook import (
     layer_control,
     relation_label,
 )
+from .copied_examples import copied_examples
 from .folder import HERE, CorpusFolder, Waiving, open_corpus
 from .json_schema import SCHEMAS, json_schemas, schema_line, without_schema_line
 from .lexicon import Lexicon, Term
@@ -128,6 +129,7 @@ __all__ = [
     "blocks_of",
     "config_of",
     "configs",
+    "copied_examples",
     "data_changes",
     "document_control",
     "exported",

@@ -19,6 +19,7 @@ from ..exports import NAMES_READ, ExportFolder, Unpacker, ignored_files
 from ..ids import text_digest
 from ..problems import CODES, Problem, problem
 from .codebook import Codebook
+from .copied_examples import copied_examples
 from .lexicon import Lexicon, validate_lexicon
 from .lookup import CorpusSpec
 from .registries import Annotator, Article, Corpus, Entity, Waiver, Waivers
@@ -138,6 +139,15 @@ class CorpusFolder:
             name = path.relative_to(seeds).as_posix()
             if path.suffix in SEED_FILES and name not in listed:
                 yield problem("seed-unlisted", "is not in articles.toml", file=f"seeds/{name}")
+        yield from self._copied_examples()
+
+    def _copied_examples(self) -> Iterator[Problem]:
+        names = [name for entity in self.context.entities.values() for name in entity.names]
+        texts = ((key, self.read_text(f"seeds/{article.file}")) for key, article in self.context.articles.items())
+        seeds = ((key, text) for key, text in texts if text is not None)
+        for place, words, article_id in copied_examples(self.context.codebook, names, seeds):
+            message = f"{place} repeats words of the article: {words!r}"
+            yield problem("example-from-corpus", message, file="codebook.toml", article_id=article_id)
 
 
 def open_corpus(root: Path | None = None) -> CorpusFolder:

@@ -4,10 +4,9 @@ The module yields every string in the files of a dataset, as a reader of the dat
 by the runs of words that two texts share, and it lists what is private on this machine and in this corpus: tokens,
 accounts, and people that exports name.
 
-A run is eight consecutive words, regardless of case, spaces and punctuation. In scripts without spaces between words, a
-run is a number of characters, about as many as eight words have: 12 of Han and kana, 24 of Thai, Lao, Khmer and Myanmar
-(without their combining marks). In mixed texts, each word or character counts as its share of a run. Runs are compared
-by hash, so that the runs of many texts fit into memory. The words themselves then confirm a hit.
+A run is eight consecutive words (see `text.word_runs`), or about as many characters in scripts without spaces between
+words: 12 of Han and kana, 24 of Thai, Lao, Khmer and Myanmar. Runs are compared by hash, so that the runs of many texts
+fit into memory. The words themselves then confirm a hit.
 """
 
 from __future__ import annotations
@@ -28,52 +27,19 @@ from ..corpus import CorpusFolder
 from ..exports import People, may_name, parse
 from ..labelling import FILE as PEOPLE
 from ..labelling import home_of
-from ..text import HAN_AND_KANA, UNSPACED, Private
+from ..text import UNSPACED, Private, word_runs
 
 RUN = 8  # words
-HAN_RUN, OTHER_RUN = 12, 24  # characters; names are rarely this long
+HAN_RUN, OTHER_RUN = 12, 24  # the same in characters; names are rarely this long
 
-_WORD = re.compile(r"[^\W_]+")
-_PART = re.compile(f"[{UNSPACED}]|[^{UNSPACED}]+")
 _GAP = re.compile(f"(?<=[{UNSPACED}]) (?=[{UNSPACED}])")
-_UNSPACED, _HAN = re.compile(f"[{UNSPACED}]"), re.compile(f"[{HAN_AND_KANA}]")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|[nrtbf/])")  # JSON escapes, in columns and files that hold JSON
 _TAG = re.compile(r"<[^<>]*>")
 
 
-def words(text: str) -> list[str]:
-    """Return the words of a text in lower case; in scripts without spaces, each letter or digit is a word."""
-    parts: list[str] = []
-    for word in _WORD.findall(text.lower()):
-        if word.isascii() or not _UNSPACED.search(word):
-            parts.append(word)
-        else:
-            parts += _PART.findall(word)
-    return parts
-
-
 def runs(text: str) -> Iterator[tuple[int, str]]:
     """Yield every run of a text as (hash, words joined by spaces); the hash is valid only within this process."""
-    for reading in _readings(text):
-        sequence = words(reading)
-        shares = list(map(_share, sequence))
-        total = end = 0
-        for start, share in enumerate(shares):
-            while total < OTHER_RUN and end < len(sequence):
-                total += shares[end]
-                end += 1
-            if total < OTHER_RUN:
-                break
-            run = " ".join(sequence[start:end])
-            yield hash(run), run
-            total -= share
-
-
-def _share(word: str) -> int:
-    """Return the share of a run that a word makes up, in units of 1 / OTHER_RUN of a run."""
-    if len(word) > 1 or not _UNSPACED.match(word):
-        return OTHER_RUN // RUN
-    return OTHER_RUN // HAN_RUN if _HAN.match(word) else 1
+    return ((hash(run), run) for reading in _readings(text) for run in word_runs(reading, RUN))
 
 
 def _readings(text: str) -> Iterator[str]:

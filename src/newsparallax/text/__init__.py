@@ -1,8 +1,8 @@
 """Functions on text and on positions in text.
 
 `offsets` converts offset units, `html` renders HTML to text, `tokenize` splits text into tokens, `folding` normalises
-text for comparison, `privacy` finds e-mail addresses and access tokens, `wording` helps to word messages. No module
-accesses files, the network, the clock or the environment.
+text for comparison, `word_runs` yields runs of words, `privacy` finds e-mail addresses and access tokens, `wording`
+helps to word messages. No module accesses files, the network, the clock or the environment.
 """
 
 from .folding import Folded, fold
@@ -10,6 +10,7 @@ from .html import RenderedHtml, render_html
 from .offsets import CODE_POINTS, CRLF, CRLF_UTF16, INVISIBLE, UTF16, TextIndex, is_blank, shown_apart, unseen_in
 from .privacy import ADDRESS, Private, address_messages, addresses_in, private_parts, strings_in
 from .tokenize import HAN_AND_KANA, UNSPACED, Offsets, token_edges
+from .word_runs import word_runs
 from .wording import did_you_mean, plural
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "strings_in",
     "token_edges",
     "unseen_in",
+    "word_runs",
 ]
