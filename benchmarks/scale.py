@@ -98,7 +98,7 @@ def run(folder: Path, workers: int, parts: int | None, executor: str) -> dict:
     """Convert the shards; what it took, and what came out."""
     command = [sys.executable, ROOT / "scripts/scale.py", "--corpus", folder / "corpus", "--out", folder / "out"]
     command += ["--input", f"{folder}/shards/*", "--executor", executor, "--workers", str(workers)]
-    command += ["--parts", str(parts)] if parts else []
+    command += ["--tasks", str(parts)] if parts else []
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(command, stdout=out, stderr=err)
         found = watch(process, folder)

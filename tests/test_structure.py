@@ -38,7 +38,7 @@ OPTIONS = {
     "adopt": ("export", "dir", "--config"),
     "agreement": ("--corpus", "--json"),
     "rehydrate": ("dataset", "--seeds", "--out"),
-    "scale": ("--input", "--out", "--corpus", "--executor", "local|ray|slurm", "--parts", "--workers"),
+    "scale": ("--input", "--out", "--corpus", "--executor", "local|ray|slurm", "--tasks", "--workers"),
 }
 
 

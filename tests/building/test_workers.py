@@ -169,7 +169,7 @@ def test_ctrl_c_prints_one_message_and_no_traceback_of_a_rank(tmp_path):
     """The same of `scale`, while ranks start and while they run."""
     corpus, out = write_corpus(tmp_path / "corpus", make_tasks(400, regions=20)), tmp_path / "out"
     command = [sys.executable, ROOT / "scripts/scale.py", "--corpus", corpus, "--out", out, "--workers", "2"]
-    command += ["--input", f"{corpus}/annotations/exports/*.json", "--parts", "4"]
+    command += ["--input", f"{corpus}/annotations/exports/*.json", "--tasks", "4"]
     for seconds in (0, 0.2, 0.5):
         shutil.rmtree(tmp_path / ".out.work", ignore_errors=True)
         running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip  # noqa: E501

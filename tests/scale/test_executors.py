@@ -109,7 +109,7 @@ def killed_when(ready, looks_like):
 
 
 def test_on_processes_and_quietly(corpus, shards, expected, tmp_path):
-    done = scale(corpus, shards, tmp_path / "out", "--parts", 3, "--workers", 2)
+    done = scale(corpus, shards, tmp_path / "out", "--tasks", 3, "--workers", 2)
     assert done.returncode == 1
     assert "problems that no waiver covers (not counted: " in done.stderr.splitlines()[-1]
     assert not re.search(r"datatrove|INFO|WARNING|Traceback", done.stderr)
@@ -205,7 +205,7 @@ def kill_when_half_done(corpus, shards, out, stage, *options):
 
 def test_the_whole_run_is_killed_and_started_again(corpus, shards, expected, tmp_path, kept):
     out = tmp_path / "out"
-    kill_when_half_done(corpus, shards, out, "convert", "--parts", 6)
+    kill_when_half_done(corpus, shards, out, "convert", "--tasks", 6)
     assert not out.exists()
     before = markers(out)
     assert 12 < len(before) < 18
@@ -270,7 +270,7 @@ def s3():
 def test_from_and_to_an_object_store(corpus, shards, expected, tmp_path, s3):
     s3.put(f"{shards}/", "bucket/shards/", recursive=True)
     for tasks in (2, 1):  # also in the place of an earlier one
-        done = scale(corpus, "s3://bucket/shards", "s3://bucket/data/out", "--parts", tasks, "--workers", tasks)
+        done = scale(corpus, "s3://bucket/shards", "s3://bucket/data/out", "--tasks", tasks, "--workers", tasks)
         assert done.returncode == 1, done.stderr
         s3.invalidate_cache()
         assert s3.ls("bucket/data") == ["bucket/data/out"]
@@ -306,7 +306,7 @@ SRUN = '#!/bin/bash\nshift 3\nexec "$@"\n'
 def test_slurm(corpus, shards, expected, tmp_path, monkeypatch):
     """Without a cluster its scripts are written; with one they are submitted, each job after the one before."""
     out = tmp_path / "out"
-    options = ("--parts", 3, "--executor", "slurm", "--workers", 2)
+    options = ("--tasks", 3, "--executor", "slurm", "--workers", 2)
     done = scale(corpus, shards, out, *options)
     submit = work_of(out) / "slurm/submit.sh"
     assert done.returncode == 2

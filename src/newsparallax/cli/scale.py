@@ -14,7 +14,9 @@ Out = Annotated[str, typer.Option(metavar="DIR", help="The dataset folder to wri
 Executor = Annotated[Literal["local", "ray", "slurm"], typer.Option(help="Where to run. Ray uses the cluster in RAY_ADDRESS; Slurm reads SBATCH_PARTITION, SBATCH_TIMELIMIT and so on.")]  # fmt: skip  # noqa: E501
 Parts = Annotated[
     int | None,
-    typer.Option(min=1, help="Number of parts into which the work is divided. Default: depends on the input's size."),
+    typer.Option(
+        "--tasks", min=1, help="Number of parts into which the work is divided. Default: depends on the input's size."
+    ),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Number of parts that are processed at the same time.")]
 
