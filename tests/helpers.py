@@ -16,9 +16,9 @@ import msgspec
 import pyarrow.parquet as pq
 import tomlkit
 
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.manifest import decode_manifest
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import decode_manifest
 
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests/cases"

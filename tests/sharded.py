@@ -11,9 +11,9 @@ import zstandard
 
 from generate_corpus import write_export
 from helpers import Dataset, without_files
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.digest import digest_of
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import digest_of
 
 
 def built(folder, out):

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from helpers import ROOT, Dataset
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
 
 BENCHMARKS = ROOT / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))

@@ -11,8 +11,7 @@ import pytest
 import yaml
 
 from helpers import ROOT
-from newsparallax.corpus import schema
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus import open_corpus, schema
 from newsparallax.dataset.card import BLOCKS
 from readme import CARD, FENCE, PAGES, README, copy_repository, fences, page_played, played, read
 

@@ -17,8 +17,8 @@ import json, os, sys
 before, asked = dict(os.environ), []
 sys.addaudithook(lambda event, args: asked.append(event) if event in ("socket.connect", "socket.getaddrinfo") else None)
 from pathlib import Path
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
 build(open_corpus(Path(sys.argv[1])), Path(sys.argv[2]))
 import huggingface_hub
 print(json.dumps([asked, dict(os.environ) == before, huggingface_hub.is_offline_mode()]))
@@ -28,7 +28,7 @@ print(json.dumps([asked, dict(os.environ) == before, huggingface_hub.is_offline_
 CLIENT = """
 import json, os
 before = dict(os.environ)
-from newsparallax.dataset.hub import Hub
+from newsparallax.dataset import Hub
 hub = Hub.from_environment(needs_token=False)
 import datasets, huggingface_hub
 settings = huggingface_hub.constants

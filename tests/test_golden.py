@@ -11,8 +11,8 @@ import pytest
 from datasets import ClassLabel, Dataset, List, load_dataset
 
 from helpers import ROOT
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
 
 ROWS = {
     "articles": 2,

@@ -6,8 +6,8 @@ import pytest
 from datasets import load_dataset
 
 from helpers import ROOT
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
 
 
 @pytest.fixture(scope="session")

@@ -15,14 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from helpers import Dataset, build_case, item, span, task
-from newsparallax.corpus import schema
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.croissant_verify import check_croissant, read_croissant
-from newsparallax.dataset.sources import opened
-from newsparallax.release.diff.report import compare
+from newsparallax.corpus import open_corpus, schema
+from newsparallax.dataset import check_croissant, opened, read_croissant
+from newsparallax.release.diff import compare
 from newsparallax.release.diff.rules import Change
-from newsparallax.standoff.rehydration import rehydrate
-from newsparallax.standoff.withhold import kept_words, stage
+from newsparallax.standoff import kept_words, rehydrate, stage
 
 
 def names_in(type_: schema.Type) -> Iterator[str]:

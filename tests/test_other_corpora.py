@@ -18,11 +18,11 @@ import pytest
 from datasets import ClassLabel, List, Value, load_dataset
 
 from helpers import CORPORA, ROOT
-from newsparallax.building.run import build
+from newsparallax.building import build
+from newsparallax.corpus import Label, open_corpus
 from newsparallax.corpus import codebook as codebook_records
 from newsparallax.corpus import registries as registry_records
-from newsparallax.corpus.codebook import Label, path_spellings, spellings
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus.codebook import path_spellings, spellings
 
 NAMES = ("zeitung", "from_tasks")
 MADE = ("annotations/label_config.xml", "annotations/guidelines.md", "annotations/cheat_sheet.md")

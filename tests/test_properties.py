@@ -18,20 +18,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from generate_corpus import CODEBOOK, CORPUS, make_tasks, write_corpus
-from newsparallax.building.batch import ConvertedBatch, convert_batch
-from newsparallax.convert.article import RawTask, convert_article
-from newsparallax.convert.grouping import index_tasks, unit_tasks
-from newsparallax.convert.model import Span
+from newsparallax.building import ConvertedBatch
+from newsparallax.building.batch import convert_batch
+from newsparallax.convert import RawTask, Span, convert_article, index_tasks, unit_tasks
 from newsparallax.convert.token_rows import tagged_ranges
-from newsparallax.corpus import schema
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.lookup import CorpusSpec
-from newsparallax.dataset.manifest import BuildCounts, content_digest, make_manifest
-from newsparallax.dataset.parquet import ConfigWriter
+from newsparallax.corpus import CorpusSpec, open_corpus, schema
+from newsparallax.dataset import BuildCounts, ConfigWriter, make_manifest
+from newsparallax.dataset.manifest import content_digest
 from newsparallax.errors import ExportError
-from newsparallax.exports.files import split_tasks
+from newsparallax.exports import split_tasks
 from newsparallax.ids import DIGEST_MODULUS
-from newsparallax.text.offsets import TextIndex, is_blank
+from newsparallax.text import TextIndex, is_blank
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 

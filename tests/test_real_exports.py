@@ -14,12 +14,12 @@ from unittest.mock import patch
 import pytest
 
 from helpers import ROOT, Dataset
-from newsparallax.adopt.corpus_folder import adopt
-from newsparallax.building.run import build
+from newsparallax.adopt import adopt
+from newsparallax.building import build
 from newsparallax.cli.adopt import adopt_command
 from newsparallax.cli.build import build_command
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.manifest import decode_manifest
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import decode_manifest
 
 SCRIPTS = ROOT / "scripts"
 FOLDER = os.environ.get("REAL_EXPORTS")

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from helpers import ROOT
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.registries import Citation, Corpus
+from newsparallax.corpus import Corpus, open_corpus
+from newsparallax.corpus.registries import Citation
 from newsparallax.dataset.card_blocks import bibtex
 
 MAKE = re.compile(r"^\s*make (\S+)", re.MULTILINE)

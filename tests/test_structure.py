@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 
 from helpers import ROOT
-from newsparallax.corpus.codebook import Codebook
-from newsparallax.corpus.toml import read_toml
+from newsparallax.corpus import Codebook, read_toml
 
 SRC = ROOT / "src"
 MODULES = {

@@ -13,8 +13,9 @@ from threading import Thread
 
 import pytest
 
-from newsparallax._util.retry import ATTEMPTS, TRANSIENT, ServerError, again, requested_wait, waiting
-from newsparallax.labelling.client import Studio, StudioError
+from newsparallax._util import ATTEMPTS, TRANSIENT, ServerError, again, requested_wait, waiting
+from newsparallax.labelling import Studio
+from newsparallax.labelling.client import StudioError
 
 
 def test_a_failure_that_passes_is_asked_again_after_the_wait_that_the_server_asks_for():

@@ -17,18 +17,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import ROOT, Dataset, build_tasks, span, task
-from newsparallax.adopt.corpus_folder import Adopted, adopt, report
+from newsparallax.adopt import adopt, report
+from newsparallax.adopt.corpus_folder import Adopted
 from newsparallax.adopt.label_config_reader import read_config
 from newsparallax.adopt.propose import propose
 from newsparallax.adopt.scan import Scan
-from newsparallax.building.run import build
-from newsparallax.corpus.codebook import Codebook, Head, RequiredWhen
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build
+from newsparallax.corpus import Codebook, Head, RequiredWhen, open_corpus
 from newsparallax.corpus.toml import parse_toml
 from newsparallax.corpus.validate import validate_codebook
 from newsparallax.errors import ExportError, UsageError
-from newsparallax.exports.compressed import NAMES_READ
-from newsparallax.exports.decode import decode_task
+from newsparallax.exports import NAMES_READ, decode_task
 
 SCRIPT = ROOT / "scripts" / "adopt.py"
 TEXT = "Ann met Bob in Rome."

@@ -25,11 +25,11 @@ from nervaluate import Evaluator
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
 from helpers import CODEBOOK, CORPORA, ROOT, build_case, span, task, write_corpus
+from newsparallax.agreement import BRACKETS, NO_PAIRS, Agreement, agreement_block, figures
 from newsparallax.agreement import counts as samples
 from newsparallax.agreement.compare import _count_numbers
-from newsparallax.agreement.counts import Agreement, ArticleCounts, Group, Sample, seed_of
+from newsparallax.agreement.counts import ArticleCounts, Group, Sample, seed_of
 from newsparallax.agreement.disputes import AROUND
-from newsparallax.agreement.markdown import BRACKETS, NO_PAIRS, agreement_block
 from newsparallax.agreement.matching import ONE, assign, dice, match_spans, ranges
 from newsparallax.agreement.measures import (
     RESAMPLES,
@@ -44,12 +44,13 @@ from newsparallax.agreement.measures import (
     masi,
     stat,
 )
-from newsparallax.agreement.report import figures
-from newsparallax.building.agreement import SHOWN, measure
+from newsparallax.building import measure
+from newsparallax.building.agreement import SHOWN
 from newsparallax.building.workers import convert_corpus
-from newsparallax.convert.model import Span, SpanRelation
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.manifest import BuildCounts
+from newsparallax.convert import Span
+from newsparallax.convert.model import SpanRelation
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import BuildCounts
 
 SCRIPT = ROOT / "scripts/agreement.py"
 PEOPLE = {

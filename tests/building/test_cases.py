@@ -21,8 +21,8 @@ import pytest
 
 from helpers import CASES, ROOT, Dataset, build_case, write_corpus
 from newsparallax import problems
-from newsparallax.building.run import build, problems_of
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build, problems_of
+from newsparallax.corpus import open_corpus
 from newsparallax.errors import ExportError
 from newsparallax.problems import CODES
 from newsparallax.release.diff.rules import RULES

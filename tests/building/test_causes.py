@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from test_cases import ROOT
 
 from helpers import build_case, build_tasks, span, task, write_corpus
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
 from newsparallax.problems import CODES, OF_FILES, OpenProblems, counted, problem
 
 TEXT = "Ann met Bob in Oslo."

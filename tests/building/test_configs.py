@@ -52,11 +52,10 @@ class Parts:
 article_rows.COLLECTORS["parts"] = Parts
 
 from helpers import build_case, span, task
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.croissant_verify import check_croissant, read_croissant
-from newsparallax.dataset.sources import Source
-from newsparallax.release.diff.report import compare, lines
-from newsparallax.standoff.withhold import stage
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import Source, check_croissant, read_croissant
+from newsparallax.release.diff import compare, lines
+from newsparallax.standoff import stage
 
 folder = Path(sys.argv[1])
 CARD = "---\\nlicense: other\\n---\\n\\n<!-- begin generated: configs -->\\n<!-- end generated: configs -->\\n"

@@ -14,10 +14,9 @@ import pytest
 
 from generate_corpus import write_corpus, write_export
 from helpers import ROOT, without_files
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset import parquet
-from newsparallax.dataset.digest import digest_of
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import digest_of, parquet
 from newsparallax.errors import NewsParallaxError
 from newsparallax.exports import files as exports
 

@@ -17,12 +17,9 @@ from msgspec import structs
 from test_determinism import ROOT, digests
 
 from helpers import Dataset, span, task, write_corpus
-from newsparallax.building import duplicates, minhash
-from newsparallax.building.agreement import measure
-from newsparallax.building.duplicates import EventText, corpus_texts, near_duplicates
-from newsparallax.building.run import build, generate, problems_of
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.registries import split_of
+from newsparallax.building import EventText, build, duplicates, generate, measure, minhash, near_duplicates, problems_of
+from newsparallax.building.duplicates import corpus_texts
+from newsparallax.corpus import open_corpus, split_of
 from newsparallax.dataset.manifest import NearDuplicates, Splits
 from newsparallax.errors import CorpusError, UsageError
 from newsparallax.scale.run import scale

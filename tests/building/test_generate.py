@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from helpers import ROOT
-from newsparallax.building.run import build, generate, problems_of
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build, generate, problems_of
+from newsparallax.corpus import open_corpus
 from newsparallax.dataset.card import BLOCKS
 from newsparallax.errors import CorpusError
 

@@ -15,8 +15,8 @@ GROWTH_MB = 120  # buffers fill up; a build that kept its input would grow by 20
 MEASURE = """
 import json, re, resource, sys
 from pathlib import Path
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
 made = build(open_corpus(Path(sys.argv[1])), Path(sys.argv[2]))
 status = Path("/proc/self/status")
 if status.exists():  # Linux, where ru_maxrss begins with the peak of the process that started this one

@@ -20,14 +20,11 @@ from generate_corpus import make_tasks, write_corpus
 from helpers import ROOT
 from newsparallax.building import workers as engine
 from newsparallax.building.workers import convert_corpus, hand_over, take_over
-from newsparallax.convert.grouping import index_tasks
-from newsparallax.corpus import schema
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset import parquet
-from newsparallax.dataset.parquet import ConfigWriter
+from newsparallax.convert import index_tasks
+from newsparallax.corpus import open_corpus, schema
+from newsparallax.dataset import ConfigWriter, parquet
 from newsparallax.errors import ExportError, NewsParallaxError
-from newsparallax.exports import files
-from newsparallax.exports.files import Slices
+from newsparallax.exports import Slices, files
 
 ARTICLES = 300  # three parts
 SEED = 3  # of `tasks`

@@ -11,7 +11,8 @@ import pytest
 from test_cli import run_with
 
 from helpers import ROOT, span, task, write_corpus
-from newsparallax._util.environment import EXTRAS, require
+from newsparallax._util import require
+from newsparallax._util.environment import EXTRAS
 from newsparallax.errors import UsageError
 
 RELEASE = "error: huggingface-hub, merge3 and mlcroissant are not installed\n  `make .venv/release` installs them\n"

@@ -14,9 +14,10 @@ import pytest
 import tomlkit
 
 from helpers import ROOT
-from newsparallax.building.run import build, problems_of
+from newsparallax.building import build, problems_of
 from newsparallax.convert.checks import ANNOTATION_CHECKS
-from newsparallax.corpus.folder import CORPUS_CHECKS, CorpusFolder, open_corpus
+from newsparallax.corpus import CorpusFolder, open_corpus
+from newsparallax.corpus.folder import CORPUS_CHECKS
 from newsparallax.corpus.registries import Waiver
 from newsparallax.errors import CorpusError
 from newsparallax.problems import CODES

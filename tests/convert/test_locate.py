@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from helpers import build_tasks, span, task
-from newsparallax.convert.locate import XPATH, Claim, Located, claim_offsets, locate, locate_span
+from newsparallax.convert import Located, locate_span
+from newsparallax.convert.locate import XPATH, Claim, claim_offsets, locate
 from newsparallax.problems import Rejection
-from newsparallax.text.offsets import TextIndex, shown_apart
+from newsparallax.text import TextIndex, shown_apart
 
 HTML = {
     "codebook": {"layers": {"spans": {"labels": {"PER": {}}}}, "texts": {"text": {"field": "html", "kind": "html"}}}

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from helpers import build_tasks, span, task
-from newsparallax.convert.locate import NEARBY, Located, locate_span
-from newsparallax.text.offsets import TextIndex
+from newsparallax.convert import Located, locate_span
+from newsparallax.convert.locate import NEARBY
+from newsparallax.text import TextIndex
 
 EMOJI = "💩This is an annotation."
 FAR = "x" * (NEARBY + 20)

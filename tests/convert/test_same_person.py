@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from helpers import Dataset, build_case, build_tasks, span, task, write_corpus
-from newsparallax.building.agreement import measure
-from newsparallax.building.run import build, problems_of
-from newsparallax.convert.article import RawTask
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build, measure, problems_of
+from newsparallax.convert import RawTask
+from newsparallax.corpus import open_corpus
 from newsparallax.labelling.exchange import as_predictions
 from newsparallax.labelling.pushing import chosen_units
 

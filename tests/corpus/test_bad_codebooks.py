@@ -14,7 +14,7 @@ import pytest
 import tomlkit
 
 from helpers import ROOT
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus import open_corpus
 from newsparallax.errors import NewsParallaxError
 
 FILES = {

@@ -1,6 +1,6 @@
 """What CHANGELOG.md says of a version."""
 
-from newsparallax.corpus.versions import data_changes, is_dated, section
+from newsparallax.corpus import data_changes, is_dated, section
 
 TEXT = """# Changelog
 

@@ -14,10 +14,9 @@ from test_bad_codebooks import CASES, TABLES, edited
 
 from helpers import CORPORA, ROOT, write_corpus
 from newsparallax.adopt import init_corpus
-from newsparallax.building.run import generate, problems_of
-from newsparallax.corpus.codebook import Record
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.json_schema import TOML_FILES, json_schemas, schema_line, without_schema_line
+from newsparallax.building import generate, problems_of
+from newsparallax.corpus import Record, json_schemas, open_corpus, schema_line, without_schema_line
+from newsparallax.corpus.json_schema import TOML_FILES
 
 FILES = {file.path: file for file in TOML_FILES}
 VALIDATORS = {file.path: Draft7Validator(json.loads(json_schemas()[file.schema])) for file in TOML_FILES}

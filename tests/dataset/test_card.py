@@ -10,13 +10,12 @@ import yaml
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
 from helpers import CORPORA
+from newsparallax.building import build
 from newsparallax.building import workers as engine
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset import parquet
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import file_facts, parquet
 from newsparallax.dataset.card import size_category
-from newsparallax.dataset.manifest_files import file_facts
-from newsparallax.standoff.withhold import stage
+from newsparallax.standoff import stage
 
 # https://github.com/huggingface/hub-docs/blob/main/datasetcard.md, `size_categories`
 CATEGORIES = "n<1K 1K<n<10K 10K<n<100K 100K<n<1M 1M<n<10M 10M<n<100M 100M<n<1B 1B<n<10B 10B<n<100B 100B<n<1T n>1T"

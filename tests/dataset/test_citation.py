@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsparallax.corpus.registries import Citation, Corpus
+from newsparallax.corpus import Corpus
+from newsparallax.corpus.registries import Citation
 from newsparallax.dataset.card_blocks import bibtex
 
 COMMANDS = {r"\textbackslash{}": "\\", r"\textbraceleft{}": "{", r"\textbraceright{}": "}"}

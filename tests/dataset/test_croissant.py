@@ -20,16 +20,12 @@ import pytest
 from generate_corpus import CORPUS, make_tasks
 from generate_corpus import write_corpus as write_generated
 from helpers import CODEBOOK, CORPORA, build_case, span, task
-from newsparallax.building import workers
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset import parquet
+from newsparallax.building import build, workers
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import check_croissant, decode_manifest, file_facts, make_croissant, parquet, read_croissant
 from newsparallax.dataset.card_blocks import bibtex
-from newsparallax.dataset.croissant import CONTEXT, make_croissant, renewed
+from newsparallax.dataset.croissant import CONTEXT, renewed
 from newsparallax.dataset.croissant_schema import plain
-from newsparallax.dataset.croissant_verify import check_croissant, read_croissant
-from newsparallax.dataset.manifest import decode_manifest
-from newsparallax.dataset.manifest_files import file_facts
 
 
 @pytest.fixture(scope="module")

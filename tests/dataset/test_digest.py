@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsparallax.dataset.digest import table_digest, whole_articles
+from newsparallax.dataset import table_digest
+from newsparallax.dataset.digest import whole_articles
 from newsparallax.ids import DIGEST_MODULUS
 
 ARROW = pa.struct([("to", pa.string()), ("at", pa.int64())])

@@ -7,9 +7,7 @@ import json
 import pytest
 
 from helpers import build_tasks, span, task
-from newsparallax.dataset.manifest import decode_manifest
-from newsparallax.dataset.output_folder import new_folder
-from newsparallax.dataset.sources import read_manifest
+from newsparallax.dataset import decode_manifest, new_folder, read_manifest
 from newsparallax.errors import NewsParallaxError, UsageError
 
 COUNTS = [

@@ -18,13 +18,9 @@ import pytest
 import yaml
 
 from generate_corpus import CORPUS, make_tasks, write_corpus
-from newsparallax.building.run import build
-from newsparallax.corpus import schema
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.lookup import CorpusSpec
-from newsparallax.corpus.registries import split_of
-from newsparallax.dataset.manifest import decode_manifest
-from newsparallax.dataset.verify import read_back
+from newsparallax.building import build
+from newsparallax.corpus import CorpusSpec, open_corpus, schema, split_of
+from newsparallax.dataset import decode_manifest, read_back
 from newsparallax.errors import NewsParallaxError, UsageError
 
 

@@ -21,12 +21,10 @@ import pytest
 from generate_corpus import make_tasks, write_corpus
 from helpers import ROOT, limit_file_size, span, task
 from helpers import write_corpus as write_case
-from newsparallax._util.files import alone, hold, hold_for_child
-from newsparallax.building.pipeline import Pipeline
-from newsparallax.building.run import Built, build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset import output_folder
-from newsparallax.dataset.output_folder import new_folder
+from newsparallax._util import alone, hold, hold_for_child
+from newsparallax.building import Built, Pipeline, build
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import new_folder, output_folder
 from newsparallax.errors import ExportError, NewsParallaxError, UsageError
 
 SCRIPT = ROOT / "scripts" / "build.py"

@@ -10,8 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsparallax.convert.grouping import _data_at_end, _head
-from newsparallax.exports import decode
-from newsparallax.exports.decode import decode_task
+from newsparallax.exports import decode, decode_task
 
 TEXT = st.sampled_from(["", "a", "a: b", '":', ' "x" : ', "\\", '\\":', "café", "🎉", "\\u003a", "\n"])
 NAMES = st.sampled_from(["id", "value", "data", 'a"data', "a:b", 'c"', "d\\", "é"])

@@ -17,15 +17,12 @@ import pyarrow as pa
 import pytest
 
 from helpers import ANNOTATORS, Dataset, build_case, build_raw, build_tasks, span, task, write_corpus
-from newsparallax.building.run import build
+from newsparallax.building import build
 from newsparallax.convert import span_tables
-from newsparallax.corpus import schema
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.schema import STATES
+from newsparallax.corpus import STATES, open_corpus, schema
 from newsparallax.errors import ExportError, NewsParallaxError
+from newsparallax.exports import Unpacker, split_tasks
 from newsparallax.exports import files as exports
-from newsparallax.exports.compressed import Unpacker
-from newsparallax.exports.files import split_tasks
 from newsparallax.text.privacy import addresses
 
 TEXT = "Ann met Bob in Oslo."

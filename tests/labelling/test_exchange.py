@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import ROOT, write_corpus
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus import open_corpus
 from newsparallax.errors import ExportError, UsageError
+from newsparallax.labelling import split_exports
 from newsparallax.labelling.exchange import AGAIN, MARK, REVIEW, Keeper, beginning, file_text, merge, sent_mark
-from newsparallax.labelling.pulling import ExportFiles, file_name, split_exports
+from newsparallax.labelling.pulling import ExportFiles, file_name
 
 CONTEXT = open_corpus(ROOT).context
 KEEPER = Keeper(CONTEXT)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from helpers import task, write_corpus
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.registries import Annotator
-from newsparallax.corpus.toml import read_toml
-from newsparallax.labelling.home import home_of, make_home
+from newsparallax.corpus import Annotator, open_corpus, read_toml
+from newsparallax.labelling import home_of
+from newsparallax.labelling.home import make_home
 from newsparallax.labelling.people import People, Seen
 
 

@@ -18,16 +18,14 @@ from hypothesis import strategies as st
 from label_studio_sdk.label_interface import LabelInterface
 
 from helpers import ROOT, build_case
-from newsparallax.corpus.codebook import Codebook
-from newsparallax.corpus.folder import CorpusFolder, open_corpus
-from newsparallax.corpus.lexicon import Lexicon, validate_lexicon
-from newsparallax.corpus.lookup import CorpusSpec
-from newsparallax.corpus.registries import Corpus, Entity
+from newsparallax.corpus import Codebook, Corpus, CorpusFolder, CorpusSpec, Entity, Lexicon, open_corpus
+from newsparallax.corpus.lexicon import validate_lexicon
 from newsparallax.corpus.toml import parse_toml
 from newsparallax.errors import CorpusError, UsageError
 from newsparallax.labelling.prelabel import Matcher, Prediction, apart
-from newsparallax.render.label_config import MAX_ENTITIES, render_label_config
-from newsparallax.text.folding import fold
+from newsparallax.render import render_label_config
+from newsparallax.render.label_config import MAX_ENTITIES
+from newsparallax.text import fold
 
 OWN = open_corpus(None)
 CODEBOOK = """

@@ -8,12 +8,11 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from helpers import ROOT, span, task, write_corpus
-from newsparallax.convert.article import RawTask, convert_article
-from newsparallax.convert.article_rows import Rows
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.convert import RawTask, Rows, convert_article
+from newsparallax.corpus import open_corpus
 from newsparallax.labelling.adjudication import dispute_items, review, review_config, to_review
 from newsparallax.labelling.exchange import REVIEW, Keeper
-from newsparallax.render.label_config import render_label_config
+from newsparallax.render import render_label_config
 
 TEXT = "Putin went to Pyongyang on Sunday to see Kim Jong-un."
 CODEBOOK = {

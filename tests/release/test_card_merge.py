@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsparallax._util.markdown import parted
+from newsparallax._util import parted
 from newsparallax.errors import NewsParallaxError
 from newsparallax.release.card_merge import merge_cards
 

@@ -22,14 +22,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import ROOT, build_case
-from newsparallax.building.run import build
+from newsparallax.building import build
 from newsparallax.cli.release import run_diff
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.versions import allows, next_version, parse
-from newsparallax.dataset.manifest import FileFacts, Manifest
-from newsparallax.dataset.sources import Source, read_manifest
+from newsparallax.corpus import allows, next_version, open_corpus, parse
+from newsparallax.dataset import FileFacts, Manifest, Source, read_manifest
 from newsparallax.errors import NewsParallaxError, UsageError
-from newsparallax.release.diff.report import Comparison, compare, lines
+from newsparallax.release.diff import Comparison, compare, lines
 from newsparallax.release.diff.rules import RULES
 from test_properties import examples
 

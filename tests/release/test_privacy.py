@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus import open_corpus
 from newsparallax.release.leaks import HAN_RUN, OTHER_RUN, RUN, as_written, known_private, pieces, runs, shared
-from newsparallax.text.privacy import Private, private_parts
+from newsparallax.text import Private, private_parts
 
 HUGGING, GITHUB, JWT = "hf_" + 24 * "x", "ghp_" + 30 * "x", "eyJ" + 9 * "x" + ".eyJ" + 9 * "x" + ".abc"
 KNOWN = Private(secrets=["correct-horse-battery"], names=["anna muster"], public=["Desk@Example.org"])

@@ -7,11 +7,10 @@ import re
 import pytest
 
 from helpers import CORPORA
-from newsparallax.corpus.codebook import Attribute, Codebook, RequiredWhen
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.registries import Entity
+from newsparallax.corpus import Attribute, Codebook, Entity, RequiredWhen, open_corpus
 from newsparallax.corpus.toml import parse_toml
-from newsparallax.render.guidelines import CONTENTS, render_cheat_sheet, render_guidelines
+from newsparallax.render import render_cheat_sheet, render_guidelines
+from newsparallax.render.guidelines import CONTENTS
 
 RULES = b"""
 codebook.version = "1"

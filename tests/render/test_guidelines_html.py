@@ -12,9 +12,10 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from helpers import ROOT
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus import open_corpus
 from newsparallax.errors import UsageError
-from newsparallax.render.guidelines import CONTENTS, LOOKS, guidelines_html, render_guidelines
+from newsparallax.render import guidelines_html, render_guidelines
+from newsparallax.render.guidelines import CONTENTS, LOOKS
 
 CORPORA = {"own": None, "zeitung": ROOT / "tests/corpora/zeitung", "from_tasks": ROOT / "tests/corpora/from_tasks"}
 VOID = {"br", "hr"}

@@ -11,10 +11,9 @@ import msgspec
 import pytest
 
 from helpers import ROOT
-from newsparallax.corpus.codebook import Codebook, attribute_control, document_control, layer_control
-from newsparallax.corpus.registries import Entity
-from newsparallax.corpus.toml import read_toml
-from newsparallax.render.label_config import KEYLESS, MAX_BUTTONS, NO_KEY, render_label_config
+from newsparallax.corpus import Codebook, Entity, attribute_control, document_control, layer_control, read_toml
+from newsparallax.render import render_label_config
+from newsparallax.render.label_config import KEYLESS, MAX_BUTTONS, NO_KEY
 
 ANNOTATIONS = ROOT / "annotations"
 ODD = 'say "it\'s" <b> & name="x"\nnow'

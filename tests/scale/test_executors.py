@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pytest
 
 from helpers import ROOT, Dataset
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus import open_corpus
 from newsparallax.errors import NewsParallaxError
 from newsparallax.scale import executors, run
 from newsparallax.scale import run as merge

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from helpers import CORPORA, ROOT, Dataset, span, task
 from helpers import write_corpus as write_case
-from newsparallax.building import workers
+from newsparallax.building import build, workers
 from newsparallax.building.batch import convert_batch
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.manifest import BuildCounts, NearDuplicates, make_manifest
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import BuildCounts, make_manifest
+from newsparallax.dataset.manifest import NearDuplicates
 from newsparallax.errors import CorpusError, NewsParallaxError, UsageError
 from newsparallax.scale import plan, run
 from newsparallax.scale import stages as steps
@@ -295,7 +295,7 @@ def parts(corpus, tasks):
     by_key = {}
     for one in tasks:
         by_key.setdefault(one["data"]["key"], []).append(one)
-    from newsparallax.convert.article import RawTask
+    from newsparallax.convert import RawTask
 
     articles = [(key, [RawTask("a", json.dumps(one).encode()) for one in found]) for key, found in by_key.items()]
     return context, [

@@ -25,10 +25,11 @@ from hypothesis import strategies as st
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
 from helpers import CODEBOOK, CORPORA, ROOT, Dataset, build_case, span, task
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.digest import digest_of
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import digest_of
 from newsparallax.errors import NewsParallaxError, UsageError
+from newsparallax.standoff import rehydrate, stage
 from newsparallax.standoff.alignment import (
     WINDOW,
     align,
@@ -39,8 +40,6 @@ from newsparallax.standoff.alignment import (
     window_ranges,
 )
 from newsparallax.standoff.copies import Normalization, normalized
-from newsparallax.standoff.rehydration import rehydrate
-from newsparallax.standoff.withhold import stage
 
 
 @contextmanager
@@ -550,9 +549,8 @@ def test_lines_and_columns():
 MEASURE = """
 import json, re, sys
 from pathlib import Path
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.standoff.rehydration import rehydrate
-from newsparallax.standoff.withhold import stage
+from newsparallax.corpus import open_corpus
+from newsparallax.standoff import rehydrate, stage
 full, work = Path(sys.argv[1]), Path(sys.argv[2])
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 stage(full, work / "staged", open_corpus(Path(sys.argv[3])).context, mode="omit")

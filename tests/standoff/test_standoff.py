@@ -18,13 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import CORPORA, Dataset, build_case, span, task
-from newsparallax.building.run import build
-from newsparallax.corpus import schema
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.digest import digest_of
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus, schema
+from newsparallax.dataset import digest_of
 from newsparallax.errors import UsageError
+from newsparallax.standoff import kept_words, stage, withheld_texts
 from newsparallax.standoff.columns import restore, withhold
-from newsparallax.standoff.withhold import kept_words, stage, withheld_texts
 
 RUN = 8  # words in a row by which a text is known again
 TEXTS = {

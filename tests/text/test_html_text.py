@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from newsparallax.text.html import DEEPEST, RenderedHtml, render_html
+from newsparallax.text import RenderedHtml, render_html
+from newsparallax.text.html import DEEPEST
 
 
 @pytest.mark.parametrize(

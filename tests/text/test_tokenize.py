@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from newsparallax.text.tokenize import UNSPACED, token_edges
+from newsparallax.text import UNSPACED, token_edges
 
 WHOLE = BertPreTokenizer()
 LETTER = regex.compile(rf"[[{UNSPACED}]--\p{{M}}]", regex.VERSION1)

@@ -7,7 +7,8 @@ import unicodedata
 
 import regex
 
-from newsparallax.text.tokenize import HAN_AND_KANA, SOUTH_EAST_ASIAN, UNSPACED
+from newsparallax.text import HAN_AND_KANA, UNSPACED
+from newsparallax.text.tokenize import SOUTH_EAST_ASIAN
 
 SCRIPTS = {
     HAN_AND_KANA: ("Han", "Hiragana", "Katakana"),

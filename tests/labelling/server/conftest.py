@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from newsparallax.labelling.server import HOST, VENV, home_of, start
+from newsparallax.labelling import home_of
+from newsparallax.labelling.server import HOST, VENV, start
 
 
 def pytest_collection_modifyitems(items):

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import httpx
 
 from helpers import ROOT
+from newsparallax.labelling import home_of
 from newsparallax.labelling.exchange import MARK, data_digest
-from newsparallax.labelling.home import home_of, make_home
+from newsparallax.labelling.home import make_home
 
 SCRIPT = ROOT / "scripts" / "label_studio.py"
 FIRST, SECOND = "000_17c0edab667c03c9", "001_8eac77890c2c81c7"

@@ -11,12 +11,10 @@ from playwright.sync_api import sync_playwright
 from studio import account, ask, done, exports_of, know, project_of, run
 
 from helpers import CODEBOOK, write_corpus
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.registries import Annotator
-from newsparallax.corpus.toml import read_toml
+from newsparallax.building import build
+from newsparallax.corpus import Annotator, open_corpus, read_toml
+from newsparallax.labelling import home_of
 from newsparallax.labelling.exchange import REVIEW
-from newsparallax.labelling.home import home_of
 
 TEXT = "Putin went to Pyongyang on Sunday."
 PEOPLE = {"a": {"kind": "human", "ids": [1]}, "b": {"kind": "human", "ids": [2]}}

@@ -15,7 +15,7 @@ from studio import SCRIPT, ask, done, environment, exports_of, project_of, run
 
 from conftest import free_port
 from helpers import write_corpus
-from newsparallax.labelling.home import home_of
+from newsparallax.labelling import home_of
 from newsparallax.labelling.server import VENV, start
 
 ARTICLES = 400

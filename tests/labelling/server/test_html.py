@@ -7,7 +7,7 @@ from page import FLAGS, SIZE, sign_in
 from playwright.sync_api import sync_playwright
 from studio import ask
 
-from newsparallax.text.html import render_html
+from newsparallax.text import render_html
 
 FRAGMENTS = {
     "plain": ["plain", "<p>a</p><p>b</p>", "<p>a<br>b<br/>c</p>", "<p>💩🇩🇪 a<br>e\u0301</p>", "", " ", "<br>"],

@@ -10,10 +10,8 @@ from page import FLAGS, SIZE, LabellingPage, open_row, open_task, sign_in
 from playwright.sync_api import sync_playwright
 from studio import FIRST, ROOT, SECOND, ask
 
-from newsparallax.building.run import build
-from newsparallax.corpus.codebook import Codebook, attribute_applies, attribute_control, layer_control
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.toml import read_toml
+from newsparallax.building import build
+from newsparallax.corpus import Codebook, attribute_applies, attribute_control, layer_control, open_corpus, read_toml
 
 CODEBOOK = read_toml(ROOT / "annotations/codebook.toml", Codebook)
 LABELS = [

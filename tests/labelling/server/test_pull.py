@@ -23,11 +23,9 @@ from studio import (
     run,
 )
 
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.registries import Annotator
-from newsparallax.corpus.toml import read_toml
-from newsparallax.labelling.home import home_of
+from newsparallax.building import build
+from newsparallax.corpus import Annotator, open_corpus, read_toml
+from newsparallax.labelling import home_of
 
 PEOPLE = {"first@example.org": "m1", "second@example.org": "m2", "third@example.org": "m3"}
 EMAILS = dict(enumerate(PEOPLE, 1))

@@ -23,8 +23,9 @@ from playwright.sync_api import sync_playwright
 
 from conftest import free_port
 from helpers import ROOT
-from newsparallax._util.files import hold_for_child
+from newsparallax._util import hold_for_child
 from newsparallax.errors import CorpusError, NewsParallaxError, UsageError
+from newsparallax.labelling import home_of
 from newsparallax.labelling import server as install
 from newsparallax.labelling.home import (
     State,
@@ -42,7 +43,6 @@ from newsparallax.labelling.server import (
     RunningError,
     Server,
     _wait_until_up,
-    home_of,
     saved_account,
     start,
 )

@@ -11,11 +11,8 @@ from playwright.sync_api import sync_playwright
 from studio import SECOND, ask, corpus_copy, done, exports_of, know, project_of
 
 from helpers import CODEBOOK, write_corpus
-from newsparallax.building.run import build
-from newsparallax.corpus.codebook import Codebook
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.corpus.registries import Annotator
-from newsparallax.corpus.toml import read_toml
+from newsparallax.building import build
+from newsparallax.corpus import Annotator, Codebook, open_corpus, read_toml
 
 EMAIL = "reader@example.org"
 NASTY = "🇺🇦🇷🇺 «Путин»\r\nsaid:  𝔘𝔫𝔦 cafe\u0301,\twent to Zu\u0308rich\r\n\r\nwith  👩‍👩‍👧  Ann.\u200b\n"

@@ -11,8 +11,8 @@ from small_corpora import Publisher, write_release
 from stand_in import HubStandIn
 
 from helpers import ROOT
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
 
 
 @pytest.fixture

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import datasets  # noqa: F401 - so that no process imports it again
 
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.hub import Hub
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import Hub
 from newsparallax.errors import NewsParallaxError
-from newsparallax.release import publishing
-from newsparallax.release.checks import Release
+from newsparallax.release import Release, publishing
 
 
 def main() -> None:

@@ -13,10 +13,11 @@ import pytest
 from small_corpora import ROOT, WITHHELD, changelog, release, write_release
 
 from helpers import span, task
-from newsparallax.building.run import build
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.building import build
+from newsparallax.corpus import open_corpus
 from newsparallax.errors import NewsParallaxError
-from newsparallax.release.checks import CHECKS, Release
+from newsparallax.release import Release
+from newsparallax.release.checks import CHECKS
 
 LABELS = {"PER": {}, "LOC": {}}
 EIGHT = " ".join(WITHHELD.split()[2:10])

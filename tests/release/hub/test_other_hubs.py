@@ -23,7 +23,7 @@ HUB = """
 import json, sys
 from pathlib import Path
 from newsparallax.errors import NewsParallaxError
-from newsparallax.dataset.hub import Hub
+from newsparallax.dataset import Hub
 hub = Hub.from_environment(needs_token=True, say=print)
 work, repo = Path(sys.argv[1]), "org/many"
 """

@@ -23,10 +23,8 @@ from small_corpora import ROOT, WITHHELD, Publisher, release, write_release
 from stand_in import TOKEN
 
 from helpers import span, task
-from newsparallax.corpus.folder import open_corpus
-from newsparallax.dataset.hub import Seen
-from newsparallax.dataset.hub_client import HubError
-from newsparallax.dataset.sources import loaded_digest
+from newsparallax.corpus import open_corpus
+from newsparallax.dataset import HubError, Seen, loaded_digest
 from newsparallax.errors import NewsParallaxError
 from newsparallax.release.publishing import _Publication
 
