@@ -25,7 +25,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import datasets
 
 from newsparallax.building import batch, pipeline, run, workers
-from newsparallax.convert import annotation, article, article_rows, span_tables
+from newsparallax.convert import annotation, article, article_rows, span_tables, token_rows
 from newsparallax.corpus import schema
 from newsparallax.corpus.codebook import Codebook
 from newsparallax.corpus.folder import open_corpus
@@ -78,7 +78,7 @@ STAGES = (
     (decode, "_holds_every_key"),
     (article, "decode_task"),
     (article, "_order"),
-    (article, "_known_before"),
+    (article, "_copies"),
     (annotation, "find_spans"),
     (annotation, "_attach"),
     (annotation, "draw_links"),
@@ -91,7 +91,7 @@ STAGES = (
     (batch, "count_article"),
     (article_rows, "text_digest"),
     (article_rows, "blocks_of"),
-    (article_rows, "_token_rows"),
+    (token_rows.TokenRows, "add"),
     (article_rows.Rows, "add"),
     (article_rows.Rows, "tables"),
     (batch, "table_digest"),
@@ -118,7 +118,7 @@ def convert(corpus: Path, *, verify: bool = True) -> tuple[int, int]:
 
 def stages(corpus: Path) -> None:
     watch = Stopwatch()
-    kept = [(where, name, getattr(where, name)) for where, name in STAGES if hasattr(where, name)]
+    kept = [(where, name, getattr(where, name)) for where, name in STAGES]
     checked = article.check_annotation
     article.check_annotation = lambda *given: list(checked(*given))  # a generator, of which only making it would count
     for where, name, _ in kept:
