@@ -20,8 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from newsparallax.corpus import schema
-from newsparallax.corpus.codebook import Codebook
+from newsparallax.corpus import Codebook, schema
 from newsparallax.corpus.toml import parse_toml
 
 FILE_ROWS = 100_000

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import accumulate, combinations
 
-from newsparallax.building.duplicates import EventText, near_duplicates
+from newsparallax.building import EventText, near_duplicates
 
 VOCABULARY = 30_000
 OUTLETS = 12

@@ -19,19 +19,19 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from newsparallax.corpus.codebook import (
+from newsparallax.corpus import (
     Attribute,
     Codebook,
+    Entity,
     Field,
     Relation,
     attribute_applies,
     attribute_control,
     exported,
     layer_control,
+    read_toml,
     relation_label,
 )
-from newsparallax.corpus.registries import Entity
-from newsparallax.corpus.toml import read_toml
 
 ROOT = Path(__file__).parents[1]
 EVERY = 1000  # tasks among which each hard case occurs once

@@ -26,9 +26,7 @@ import datasets
 
 from newsparallax.building import batch, pipeline, run, workers
 from newsparallax.convert import annotation, article, article_rows, span_tables, token_rows
-from newsparallax.corpus import schema
-from newsparallax.corpus.codebook import Codebook
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus import Codebook, open_corpus, schema
 from newsparallax.dataset import parquet
 from newsparallax.exports import decode
 

@@ -4,7 +4,7 @@ It is switched off at the top level of the main module, because worker processes
 """
 
 from newsparallax.cli.app import run_script
-from newsparallax.corpus.codebook import Codebook
+from newsparallax.corpus import Codebook
 
 Codebook.token_layer = property(lambda _: None)
 

@@ -19,20 +19,19 @@ import msgspec.inspect as mi
 
 from newsparallax._util import table
 from newsparallax.adopt.label_config_reader import FIELD_TAGS, LABEL_TAGS, TEXT_TAGS
+from newsparallax.building import problems_of
 from newsparallax.building.pipeline import is_fresh
-from newsparallax.building.run import problems_of
 from newsparallax.cli.app import COMMANDS, NAME, _app
-from newsparallax.corpus.folder import open_corpus
+from newsparallax.corpus import LABEL_TYPES, VALUE_TYPES, open_corpus
 from newsparallax.corpus.json_schema import TOML_FILES
-from newsparallax.corpus.lookup import LABEL_TYPES, VALUE_TYPES
 from newsparallax.corpus.toml import bare
-from newsparallax.dataset.manifest import Manifest
+from newsparallax.dataset import Manifest
 from newsparallax.errors import ExportError
-from newsparallax.exports import NAMES_READ
+from newsparallax.exports import NAMES_READ, Item, RegionValue
 from newsparallax.exports.formats import _BINARY, _SHAPES
-from newsparallax.exports.model import Annotation, Item, Known, RegionValue, Task
+from newsparallax.exports.model import Annotation, Known, Task
 from newsparallax.problems import CODES, Problem
-from newsparallax.release.diff.report import Comparison
+from newsparallax.release.diff import Comparison
 from newsparallax.release.diff.rules import RULES, Change
 from newsparallax.standoff.alignment import DRIFT, Survival
 

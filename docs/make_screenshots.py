@@ -14,10 +14,9 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import sync_playwright
 
-from newsparallax.corpus.folder import CorpusFolder, open_corpus
-from newsparallax.labelling.client import Studio
-from newsparallax.labelling.pushing import Source, push
-from newsparallax.labelling.server import HOST, VENV, home_of, start
+from newsparallax.corpus import CorpusFolder, open_corpus
+from newsparallax.labelling import Source, Studio, home_of, push
+from newsparallax.labelling.server import HOST, VENV, start
 
 DOCS = Path(__file__).parent
 sys.path.append(str(DOCS.parent / "tests/labelling/server"))
