@@ -19,6 +19,7 @@ import msgspec.inspect as mi
 
 from newsparallax._util import table
 from newsparallax.adopt.label_config_reader import FIELD_TAGS, LABEL_TAGS, TEXT_TAGS
+from newsparallax.agreement import AgreementReport
 from newsparallax.building import problems_of
 from newsparallax.building.pipeline import is_fresh
 from newsparallax.cli.app import COMMANDS, NAME, _app
@@ -171,7 +172,7 @@ def _type(type_: mi.Type, *, link: bool = False) -> str:
         return "pair"
     if isinstance(type_, mi.DictType):
         values = _type(type_.value_type, link=link)
-        return "table of " + ("whole numbers" if values == "whole number" else values)
+        return "table of " + (f"{values}s" if values in ("whole number", "number") else values)
     if isinstance(type_, mi.StructType | mi.DataclassType):
         name = _name(type_)
         return f"[{name}](#{_anchor(name)})"
@@ -247,6 +248,7 @@ def _formats() -> Iterator[str]:
         "",
     )
     yield from _fields(Survival, "")
+    yield from ("## agreement --json", "", "One object:", "", *_fields(AgreementReport, ""))
     yield from (
         "## release diff --json",
         "",

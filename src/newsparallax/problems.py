@@ -156,9 +156,11 @@ CODES: dict[str, Code] = {
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=False):
-    """One input defect. Ids are strings, as in the export; `raw` is the affected item as JSON values.
+    """One input defect. Ids are strings, also where the export has numbers.
 
-    `cause` is the code of the problem that caused this one. Only problems without a cause are listed.
+    A problem can cause others: no region of an article can be converted without the text of the article. `cause` names
+    the problem that comes first. Commands list only problems without a cause; problems.jsonl and `check --json` have
+    all problems.
     """
 
     code: Annotated[str, Meta(description="Code of the problem.")]

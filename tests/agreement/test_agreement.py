@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import krippendorff
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ from nervaluate import Evaluator
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
 from helpers import CODEBOOK, CORPORA, ROOT, build_case, span, task, write_corpus
-from newsparallax.agreement import BRACKETS, NO_PAIRS, Agreement, agreement_block, figures
+from newsparallax.agreement import BRACKETS, NO_PAIRS, Agreement, AgreementReport, agreement_block, figures
 from newsparallax.agreement import counts as samples
 from newsparallax.agreement.compare import _count_numbers
 from newsparallax.agreement.counts import ArticleCounts, Group, Sample, seed_of
@@ -450,7 +451,13 @@ def measured(folder: Path, *annotations: dict[str, Any], text: str = TEXT, **cas
 def measured_tasks(folder: Path, tasks: list[Any], **case: Any) -> dict[str, Any]:
     corpus = write_corpus(folder, FULL | case | {"exports": {"a.json": tasks}})
     with measure(open_corpus(corpus)) as found:
-        return json.loads(b"".join(found.json()))
+        return documented(b"".join(found.json()))
+
+
+def documented(content: bytes) -> dict[str, Any]:
+    """The JSON object; each of its keys and values has to be as the types in docs/reference/formats.md say."""
+    msgspec.json.decode(content, type=AgreementReport)
+    return dict(json.loads(content))
 
 
 def only_pair(found: dict[str, Any]) -> dict[str, Any]:
@@ -943,7 +950,7 @@ def run(*options: Any, env: dict[str, str] | None = None) -> subprocess.Complete
 @pytest.fixture(scope="module")
 def own():
     with measure(open_corpus(None)) as found:
-        return json.loads(b"".join(found.json()))
+        return documented(b"".join(found.json()))
 
 
 def test_the_two_passes_of_this_corpus(own):
@@ -988,7 +995,7 @@ def test_spans_of_this_corpus_counted_another_way(own):
 
 def test_a_corpus_of_somebody_else():
     with measure(open_corpus(CORPORA / "from_tasks")) as found:
-        figures_found = json.loads(b"".join(found.json()))
+        figures_found = documented(b"".join(found.json()))
     names = {tuple(pair["annotators"]): pair for pair in figures_found["pairs"]}
     assert set(names) == {("aline", "basile"), ("aline", "colette"), ("basile", "colette")}
     pair = names["aline", "basile"]

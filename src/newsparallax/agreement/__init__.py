@@ -3,11 +3,13 @@
 `matching` aligns the spans of two annotators. `compare` compares their labels, values and relations. `counts` adds up
 the results. `measures` computes F1, Krippendorff's alpha and Cohen's kappa with intervals. `report` collects the
 measures, and `markdown` shows them as tables. `disputes` lists the places where two annotators differ.
+`json_types` describes the JSON output.
 """
 
 from .compare import compare_article, count_article
 from .counts import Agreement
 from .disputes import Record, article_disputes
+from .json_types import AgreementReport
 from .markdown import BRACKETS, NO_PAIRS, agreement_block, group_sample, group_tables, group_title, notes
 from .report import MAX_LISTED, Metrics, figures
 
@@ -16,6 +18,7 @@ __all__ = [
     "MAX_LISTED",
     "NO_PAIRS",
     "Agreement",
+    "AgreementReport",
     "Metrics",
     "Record",
     "agreement_block",

@@ -17,13 +17,9 @@ Record = dict[str, Any]
 
 
 def article_disputes(context: CorpusSpec, conversion: Conversion, compared: Compared) -> Iterator[Record]:
-    """Yield each difference of each pair, for each pair in order of place; JSON values.
+    """Yield each difference of each pair, for each pair in order of place; `json_types.Dispute` describes a record.
 
-    Keys of a record: `annotators` (the pair), `article_id`, `text` (its name), `layer` (or the name of a value about
-    the article), `differs` (a list of "marked", where one annotator has no span; "span"; "labels"; "attributes.NAME";
-    "relations.NAME"; "value"), `marks` (the span or value of each annotator, or null) and `context` (`start`, `end`,
-    `text`, and the `block_starts` in it; null for a value about the article). All offsets are in code points of the
-    text. The records contain the notes of annotators, but notes are never compared.
+    The records contain the notes of annotators, but notes are never compared.
     """
     for pair in compared.pairs:
         spans = chain.from_iterable(_span_disputes(context, conversion, pair, key) for key in pair.matches)

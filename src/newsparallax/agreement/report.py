@@ -44,7 +44,7 @@ MIXED = "annotators of different kinds are not compared together"
 
 
 def figures(context: CorpusSpec, agreement: Agreement, most: int | None = None) -> Metrics:
-    """Return all figures of a corpus; the module docstring of `building.agreement` describes the keys.
+    """Return all figures of a corpus; `json_types` describes the keys.
 
     With more than `most` pairs, the figures of single pairs are left out; the same applies to comparisons with gold.
     """

@@ -1,30 +1,6 @@
 """Measure the agreement of a corpus's annotators and list every dispute, a place where two annotators differ.
 
-The JSON output is one object. Offsets count code points of the article's text, end exclusive. Where a value is null,
-`reason` says why. Keys:
-
-- `schema`: newsparallax-agreement/1; `corpus`: name, version, codebook_version
-- `annotators`: pseudonym -> kind (human, model, unknown), role, and the input that the annotator received
-- `bootstrap`: how intervals are computed: the number of resamples, the share of resamples inside an interval, the
-  minimum number of units for an interval, and the minimum number of articles for resampling articles; below it, blocks
-  are resampled
-- `left_out`: results_quarantined and annotations_cancelled, the counts of items and annotations that are not compared
-- `overall`: one group for each combination of two kinds, with all its pairs; `pairs`: one group for each pair;
-  `against_gold`: one group for each annotator with the adjudicator of the annotations that are starred as ground truth;
-  `pairs_dropped`: whether there are more pairs than are kept separately
-- a group: `annotators` (the two, called a and b below), `kinds`, `between` (in words), `articles`, the resampled `unit`
-  and the number of `units`, `layers`, `document` (values about the article)
-- a layer: `n` (spans of a, spans of b, matched spans), F1 of spans: `exact` (same offsets), `exact_label` (same offsets
-  and labels), `overlap`; `labels`, `attributes`, `relations`; for a layer with relations also `tuples`: F1 of labels
-  together with the places of all relation targets, by the share of code points in common
-- a measure: `value` and its 95 % `interval`, or null
-- labels, or a choice: `n` compared, `level` of alpha, `equal` (share with the same value), Krippendorff's `alpha`,
-  Cohen's `kappa` (of two annotators), `table` of [value of a, value of b, count], with null where one gave no value
-- `rating` and `number`: the same without `table`; `ref` and `taxonomy`: `n`, `f1`; `text`: `n` given by both, by one,
-  or by neither
-- in `overall`, `alpha` covers all annotators at once, on items that they marked at exactly the same places; `values`
-  counts these items
-- `disputes_total`, and `disputes`: each a record as in `agreement/disputes.py`
+The JSON output is one object; `agreement/json_types.py` describes its keys.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def agreement_command(
     with them separately. Spans: F1 for equal offsets, for equal offsets and label, and for overlap. Labels and choices
     of matched spans: Krippendorff's alpha and Cohen's kappa. Ids and relations: F1. Intervals are 95 % bootstrap
     intervals over articles, or over blocks if there are few articles. In JSON, an undefined measure is null, with the
-    reason; src/newsparallax/building/agreement.py describes the keys.
+    reason; docs/reference/formats.md describes the keys.
 
     Exit code 0: done, with any agreement; 2: stopped by an error.
     """

@@ -177,7 +177,7 @@ class Splits(msgspec.Struct):
 
 
 class Manifest(msgspec.Struct):
-    """The content of manifest.json: `rows` by config and split, `files` by path; old manifests have no `texts`."""
+    """The content of manifest.json."""
 
     name: Annotated[str, Meta(description="Name of the dataset.")]
     version: Annotated[str, Meta(description="Version of the dataset.")]
@@ -190,7 +190,10 @@ class Manifest(msgspec.Struct):
     ]
     manifest_version: Annotated[int, Meta(description="Version of this format.")] = FORMAT
     codebook_version: Annotated[str | None, Meta(description="Version of the codebook.")] = None
-    texts: Annotated[Texts | None, Meta(description="Numbers of texts; null in old manifests.")] = None
+    texts: Annotated[
+        Texts | None,
+        Meta(description="Numbers of texts; null if an early version of the program built the dataset."),
+    ] = None
     human_gold: Annotated[int, Meta(description="Number of articles whose gold annotation a human made.")] = 0
     model_gold: Annotated[int, Meta(description="Number of articles whose gold annotation a model made.")] = 0
     counts: Annotated[
