@@ -45,8 +45,8 @@ to = ["names"]
 MEASURE = """
 import json, re, sys, time
 from pathlib import Path
-from newsparallax.release.diff.report import compare
-from newsparallax.dataset.sources import opened
+from newsparallax.release.diff import compare
+from newsparallax.dataset import opened
 begun = time.process_time()
 with opened(sys.argv[1]) as old, opened(sys.argv[2]) as new:
     found = compare(old, new)

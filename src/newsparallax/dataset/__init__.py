@@ -26,8 +26,8 @@ from .manifest import (
 from .manifest_files import MADE_LAST, file_facts, files_of, write_facts, write_json
 from .output_folder import new_folder, point, refuse_foreign, refuse_real, refuse_unwritable, work_folder
 from .parquet import ConfigWriter, DatasetWriter, ParquetFile
-from .sources import PREFIX, Source, loaded_digest, opened, read_manifest
-from .verify import get_ready_meanwhile, read_back
+from .sources import PREFIX, Source, opened, read_manifest
+from .verify import get_ready_meanwhile, loaded_digest, read_back
 
 __all__ = [
     "BASE",

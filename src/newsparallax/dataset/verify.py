@@ -1,4 +1,7 @@
-"""Verify a written dataset: read it back with `datasets` and compare counts, label names and quotes."""
+"""Verify a written dataset: read it back with `datasets` and compare counts, label names and quotes.
+
+`loaded_digest` is for a release on a hub: the digest covers the rows that users get when they load it with `datasets`.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from .._util import causes, refusal
 from ..corpus import Codebook, schema
 from ..errors import NewsParallaxError
+from ..ids import DIGEST_MODULUS
+from .digest import table_digest, whole_articles
+from .hub_client import HubError, failure, is_passing, no_room
+from .manifest import content_digest
 
-BATCH = 1000
+BATCH = 1000  # rows in memory at a time
+ROWS = 256  # the same where an article's row contains all its spans
 
 Streams = dict[str, Any]  # split -> datasets.IterableDataset
 _END = object()  # sentinel after the last article of a layer; None cannot mark the end, since an id may be null
@@ -188,3 +197,55 @@ def _compare_quotes(
     for layer, (left, _) in turns.items():
         if left is not _END:
             raise NewsParallaxError(f"{left} has spans, but no text", file=layer, place=split)
+
+
+def loaded_digest(
+    repo: str,
+    revision: str,
+    token: str | None,
+    codebook: Codebook,
+    rows: Mapping[str, Mapping[str, int]],
+    cache: Path,
+) -> str:
+    """Return the content digest of the rows that `load_dataset(repo, config, revision=...)` gives for every config.
+
+    `rows` has the number of rows by config and split. Configs without rows are skipped, because `datasets` (5.2) cannot
+    load them. The loaded data stay in `cache`, so that another revision with the same files can reuse them. Raises
+    NewsParallaxError where the loaded features differ from the written ones or a disk is full, and HubError where a
+    config cannot be loaded.
+    """
+    import datasets
+
+    datasets.disable_progress_bars()
+    shapes = {config: schema.features(struct) for config, struct in schema.configs(codebook).items()}
+    total = 0
+    for config, shape in shapes.items():
+        if not any(rows.get(config, {}).values()):
+            continue
+        try:
+            loaded = datasets.load_dataset(repo, config, revision=revision, token=token or False, cache_dir=str(cache))
+        except Exception as error:  # `datasets` raises many types of exceptions
+            raise _unloadable(repo, config, error, token) from None
+        for split, split_rows in loaded.items():
+            if split_rows.features != datasets.Features.from_dict(shape):
+                raise NewsParallaxError(f"loaded the features {split_rows.features}", file=config, place=str(split))
+            total += _split_digest(config, str(split), split_rows)
+    return content_digest(shapes, total % DIGEST_MODULUS)
+
+
+def _split_digest(config: str, split: str, rows: Any) -> int:
+    batches = rows.with_format("arrow").iter(ROWS)
+    return sum(table_digest(config, [(split, table.num_rows)], table) for table in whole_articles(batches))
+
+
+def _unloadable(repo: str, config: str, error: Exception, token: str | None) -> NewsParallaxError:
+    from huggingface_hub.constants import ENDPOINT
+
+    what = f"load {config} from the hub"
+    if full := refusal(error):
+        return no_room(what, full)
+    *_, root = causes(error)
+    if is_passing(error) or getattr(root, "response", None) is not None:
+        return failure(ENDPOINT, f"load {config} of {repo}", error, token, repo)
+    message = f"`datasets` cannot {what}: {' '.join(str(root).split())}"
+    return HubError(message, hint="publish again; if the problem remains, check the repository")
