@@ -23,6 +23,7 @@ from newsparallax.agreement import AgreementReport
 from newsparallax.building import problems_of
 from newsparallax.building.pipeline import is_fresh
 from newsparallax.cli.app import COMMANDS, NAME, _app
+from newsparallax.cli.explanations import EXPLANATIONS
 from newsparallax.corpus import LABEL_TYPES, VALUE_TYPES, open_corpus
 from newsparallax.corpus.json_schema import TOML_FILES
 from newsparallax.corpus.toml import bare
@@ -209,7 +210,7 @@ def _problems() -> Iterator[str]:
     with TemporaryDirectory() as work:
         for code, (severity, hint) in CODES.items():
             case = json.loads((CASES / f"{code}.json").read_bytes())
-            yield from (f"## {code}", "", f"{severity.capitalize()}. {case['about']}", "")
+            yield from (f"## {code}", "", f"{severity.capitalize()}. {EXPLANATIONS[code].meaning}", "")
             yield from ("```text", _provoked(Path(work) / code, code, case), "```", "", f"What to do: {hint}.", "")
 
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from helpers import ROOT
+from newsparallax.cli.explanations import EXPLANATIONS
 from newsparallax.problems import CODES
 
 sys.path.append(str(ROOT / "docs"))
@@ -43,6 +44,13 @@ def test_every_code_has_an_example_and_no_place_of_this_machine():
     assert [code for code in CODES if f"\n## {code}\n" not in text] == []
     assert text.count("```text\n") == len(CODES)
     assert "/tmp" not in text
+
+
+def test_the_program_shows_the_examples_that_the_cases_provoke():
+    text = (ROOT / "docs/reference/problems.md").read_text("utf-8")
+    provoked = dict(re.findall(r"^## (.+)\n(?:.*\n)+?```text\n(.+)\n```$", text, re.MULTILINE))
+    assert {code: explanation.example for code, explanation in EXPLANATIONS.items()} == provoked
+    assert list(EXPLANATIONS) == list(CODES)
 
 
 def test_no_example_names_its_file_twice():

@@ -15,6 +15,8 @@ import pytest
 import newsparallax
 from helpers import ROOT, write_corpus
 from newsparallax.adopt import init_corpus
+from newsparallax.cli.explanations import EXPLANATIONS
+from newsparallax.problems import CODES
 
 
 def command(*arguments, cwd, env=None, python=sys.executable):
@@ -101,7 +103,10 @@ def test_verbose_lists_every_problem_and_shows_progress_as_lines(corpus, tmp_pat
 def test_check_explains_a_code(tmp_path):
     shown = command("check", "--explain", "seed-digest", cwd=tmp_path)
     assert shown.returncode == 0
-    assert shown.stdout.startswith("seed-digest (error)\n  ")
+    lines = shown.stdout.splitlines()
+    assert lines[:2] == ["seed-digest (error)", f"  {EXPLANATIONS['seed-digest'].meaning}"]
+    assert lines[2].startswith("  example: seeds/x.txt: has the SHA-256 ")
+    assert lines[3:] == [f"  what to do: {CODES['seed-digest'].hint}"]
     wrong = command("check", "--explain", "seed-digets", cwd=tmp_path)
     assert (wrong.returncode, wrong.stderr) == (
         2,

@@ -13,13 +13,17 @@ from ..errors import UsageError
 from ..problems import CODES, OpenProblems
 from ..text import did_you_mean
 from . import console
+from .explanations import EXPLANATIONS
 
 
 def check_command(
     corpus: console.Corpus = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all problems as JSON Lines.")] = False,
     explain: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Explain a problem code and how to resolve it; check nothing.")
+        str | None,
+        typer.Option(
+            metavar="CODE", help="Print what a problem code means, an example, and what to do; check nothing."
+        ),
     ] = None,
 ) -> int:
     """Check a corpus without building it.
@@ -57,4 +61,5 @@ def explained(code: str) -> list[str]:
         hint = None if meant else f"the codes are: {', '.join(sorted(CODES))}"
         raise UsageError(f"there is no problem code {code!r}{meant}", hint=hint)
     severity, hint = CODES[code]
-    return [f"{code} ({severity})", f"  {hint}"]
+    meaning, example = EXPLANATIONS[code]
+    return [f"{code} ({severity})", f"  {meaning}", f"  example: {example}", f"  what to do: {hint}"]
