@@ -46,7 +46,7 @@ from newsparallax.agreement.measures import (
     stat,
 )
 from newsparallax.building import measure
-from newsparallax.building.agreement import SHOWN
+from newsparallax.building.run import SHOWN
 from newsparallax.building.workers import convert_corpus
 from newsparallax.convert import Span
 from newsparallax.convert.model import SpanRelation

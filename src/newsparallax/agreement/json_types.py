@@ -1,6 +1,6 @@
 """The keys of the JSON output of `agreement --json`: the types describe it for docs/reference/ and for a test.
 
-The output is not made from these types, because it is written in pieces (`building/agreement.py`).
+The output is not made from these types, because it is written in pieces (`building/run.py`).
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
 """Build a finished dataset folder from a corpus folder.
 
 `pipeline` is the conversion that every command runs: `batch` converts a batch of articles, `workers` runs batches in
-one process or in several. `run` builds, checks and generates files. `duplicates` groups near-duplicate articles.
-`agreement` measures the annotator agreement of a corpus.
+one process or in several. `run` builds, checks, generates files and measures annotator agreement. `duplicates` groups
+near-duplicate articles.
 """
 
-from .agreement import Measured, measure
 from .batch import ConvertedBatch
 from .duplicates import EventText, event_text, near_duplicates
 from .pipeline import Pipeline
-from .run import Built, build, describe, generate, problems_of, refuse_inputs, written_splits
+from .run import Built, Measured, build, describe, generate, measure, problems_of, refuse_inputs, written_splits
 from .workers import Progress, convert_batches, fewer_garbage_collections
 
 __all__ = [

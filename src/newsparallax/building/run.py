@@ -1,19 +1,25 @@
-"""Build a complete dataset folder from a corpus folder, list the problems of a corpus, or write its generated files.
+"""Build a dataset, list the problems of a corpus, write its generated files, or measure its annotators' agreement.
 
 A build either produces the complete dataset folder or leaves the previous one unchanged. The generated files are made
-from the codebook and the counts.
+from the codebook and the counts. `agreement/json_types.py` describes the keys of the agreement as JSON.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import json
+import tempfile
+from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+import msgspec
 import pyarrow as pa
 
 from .._util import is_inside, write_whole
+from ..agreement import Metrics, Record, figures
 from ..corpus import CorpusFolder, CorpusSpec, schema, without_schema_line
 from ..dataset import (
     CARD,
@@ -38,10 +44,13 @@ from ..dataset import (
 )
 from ..errors import CorpusError, UsageError
 from ..problems import OpenProblems, Problem
+from .batch import compare_batch
 from .pipeline import Pipeline, generated_files, is_fresh
-from .workers import Progress
+from .workers import Progress, convert_corpus
 
 ALONG = ("codebook.toml", "entities.toml", "guidelines.md")  # copied to the data: they define ids, labels, values
+SCHEMA = "newsparallax-agreement/1"  # of the agreement as JSON
+SHOWN = 20  # disputes that a terminal shows
 
 
 @dataclass
@@ -155,3 +164,49 @@ def generate(folder: CorpusFolder, *, write: bool = True) -> list[Path]:
         except OSError as error:
             raise CorpusError(f"cannot be written: {error.strerror}", file=path.as_posix()) from None
     return list(changed)
+
+
+@dataclass
+class Measured:
+    """Agreement figures of a corpus and its disputes: all as JSON lines in `spool`, the first SHOWN also in `first`."""
+
+    figures: Metrics
+    total: int
+    first: list[Record]
+    spool: IO[bytes]
+
+    def json(self) -> Iterator[bytes]:
+        """Yield the complete result as one JSON object, in pieces of bytes."""
+        head = json.dumps({**self.figures, "disputes_total": self.total}, indent=1, ensure_ascii=False, allow_nan=False)
+        yield head.removesuffix("\n}").encode() + b',\n "disputes": ['
+        self.spool.seek(0)
+        for number, line in enumerate(self.spool):
+            yield (b",\n  " if number else b"\n  ") + line.rstrip(b"\n")
+        yield b"\n ]\n}\n" if self.total else b"]\n}\n"
+
+
+@contextmanager
+def measure(folder: CorpusFolder, progress: Progress | None = None) -> Iterator[Measured]:
+    """Compare all annotations of a corpus.
+
+    Disputes go to a temporary file as soon as they are found, so that memory use does not grow with the corpus. Raises
+    ExportError for an export that cannot be read.
+    """
+    pipeline = Pipeline(folder, lambda _: convert_corpus(folder, progress=progress, convert=compare_batch), ())
+    first: list[Record] = []
+    total = 0
+    with tempfile.TemporaryFile() as spool:
+        for part in pipeline.parts():
+            spool.writelines(msgspec.json.encode(dispute) + b"\n" for dispute in part.disputes)
+            first += part.disputes[: SHOWN - len(first)]
+            total += len(part.disputes)
+        tally = pipeline.tally
+        yield Measured(_with_head(folder, figures(folder.context, tally.agreement), tally.counts), total, first, spool)
+
+
+def _with_head(folder: CorpusFolder, metrics: Metrics, counts: Counter[str]) -> Metrics:
+    corpus, codebook = folder.context.corpus, folder.context.codebook
+    left_out = {key: counts[key] for key in ("results_quarantined", "annotations_cancelled")}
+    all_shown = {key: value for key, value in metrics.items() if key != "pairs_not_shown"}
+    about = {"name": corpus.name, "version": corpus.version, "codebook_version": codebook.codebook.version}
+    return {"schema": SCHEMA, "corpus": about, **all_shown, "left_out": left_out}
