@@ -7,11 +7,11 @@ helps to word messages. No module accesses files, the network, the clock or the 
 
 from .folding import Folded, fold
 from .html import RenderedHtml, render_html
-from .offsets import CODE_POINTS, CRLF, CRLF_UTF16, INVISIBLE, UTF16, TextIndex, is_blank, shown_apart, unseen_in
+from .offsets import CODE_POINTS, CRLF, CRLF_UTF16, INVISIBLE, UTF16, TextIndex, is_blank, unseen_in
 from .privacy import ADDRESS, Private, address_messages, addresses_in, private_parts, strings_in
 from .tokenize import HAN_AND_KANA, UNSPACED, Offsets, token_edges
 from .word_runs import word_runs
-from .wording import did_you_mean, plural
+from .wording import did_you_mean, plural, shown_apart
 
 __all__ = [
     "ADDRESS",

@@ -14,7 +14,7 @@ import sys
 import unicodedata
 from bisect import bisect_left
 from functools import cached_property
-from itertools import accumulate, combinations
+from itertools import accumulate
 
 import numpy as np
 
@@ -189,25 +189,6 @@ def unseen_in(piece: str) -> list[str]:
     return [
         f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip() for char in dict.fromkeys(_UNSEEN.findall(piece))
     ]
-
-
-def shown_apart(*pieces: str, limit: int = 40) -> tuple[str, ...]:
-    """Return pieces of text for a message: shortened to `limit` code points, quoted, and escaped if they look alike."""
-    short = [piece if len(piece) <= limit else piece[: limit - 1] + "…" for piece in pieces]
-    alike = any(_alike(first, second) for first, second in combinations(short, 2))
-    return tuple(ascii(piece) if alike else repr(piece) for piece in short)
-
-
-def _alike(first: str, second: str) -> bool:
-    """Whether two pieces may look alike: they differ only in marks, or only in ASCII against non-ASCII letters."""
-    pieces = [
-        "".join(
-            char for char in unicodedata.normalize("NFKD", _UNSEEN.sub("", piece)) if not unicodedata.combining(char)
-        )
-        for piece in (first, second)
-    ]
-    pairs = list(zip(*pieces, strict=False))
-    return len(pieces[0]) == len(pieces[1]) and all(a == b or a.isascii() != b.isascii() for a, b in pairs)
 
 
 def _squeeze(piece: str) -> tuple[str, set[int]]:
