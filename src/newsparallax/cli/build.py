@@ -22,7 +22,9 @@ def build_command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the dataset's folder and manifest as one JSON object.")
     ] = False,
-    lenient: Annotated[bool, typer.Option("--lenient", help="Exit with 0 even if there are open problems.")] = False,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Exit with 0 even if there are problems that no waiver covers.")
+    ] = False,
 ) -> int:
     """Build the dataset of a corpus folder.
 

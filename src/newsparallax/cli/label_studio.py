@@ -150,7 +150,7 @@ Port = Annotated[
 ]
 Send = Annotated[bool, typer.Option("--push", help="Push the corpus when the server has started.")]
 Sources = Annotated[list[Source] | None, typer.Option(help="Add predictions from this source; may be repeated.")]
-Overlap = Annotated[int, typer.Option(min=1, help="Annotators per article in a new project.")]
+Overlap = Annotated[int, typer.Option(min=1, help="Number of annotators per article, if the project is new.")]
 Force = Annotated[
     bool,
     typer.Option("--force", help="Remove labels from the labelling page even if annotations on the server use them."),
@@ -178,7 +178,7 @@ def serve_command(corpus: console.Corpus = None, port: Port = 8080, push: Send =
 
 @app.command("push")
 def push_command(corpus: console.Corpus = None, article: Articles = None, predict: Sources = None, overlap: Overlap = 2, force: Force = False) -> int:  # fmt: skip  # noqa: E501
-    """Send the corpus to the server. It gets labelling page, guidelines, one task per article and predictions."""
+    """Send the corpus to the server: the labelling page, the guidelines, one task per article, and predictions."""
     return run_push(corpus, article or [], predict or [], overlap=overlap, force=force)
 
 

@@ -199,7 +199,10 @@ def release_group() -> None:
 
 @app.command("diff")
 def diff_command(old: Old, new: New, json: Json = False, changelog: Changelog = False, limit: Limit = 1000) -> int:
-    """Compare two versions of a dataset. Lists the changed rows, and the smallest sufficient version bump."""
+    """Compare two versions of a dataset.
+
+    Lists the changed rows, and whether they require a major, minor or patch version.
+    """
     return run_diff(old, new, as_json=json, changelog=changelog, limit=limit)
 
 
@@ -215,9 +218,10 @@ def check_command(
 def publish_command(repo: Repo, corpus: console.Corpus = None, text: TextMode = "auto", private: Private = None, dry_run: Dry = False) -> int:  # fmt: skip  # noqa: E501
     """Publish the version on a hub.
 
-    Builds and checks the version, sends it in one commit, tags it, and verifies the tag. A repetition changes nothing.
+    Builds and checks the version, sends it in one commit, tags it, and verifies the tag. A second run changes nothing.
 
-    A new repository is private. With --public it becomes public after its tag was loaded and compared. The token is
-    taken from HF_TOKEN, else from a trusted publisher (HF_OIDC_RESOURCE), else from `hf auth login`.
+    A new repository is private. With --public, it becomes public after the data at the tag were loaded and compared
+    with the build. The token is taken from HF_TOKEN, else from a trusted publisher (HF_OIDC_RESOURCE), else from `hf
+    auth login`.
     """
     return run_publish(corpus, repo, mode=text, dry_run=dry_run, private=private)
