@@ -76,11 +76,12 @@ CODES: dict[str, Code] = {
         "each Label Studio server numbers its own users; run `newsparallax adopt` on the exports of all servers, which "
         "gives each person a different number",
     ),
-    "annotator-twice": Code("warning", "an annotator has several annotations of the article; star the correct one"),
+    "annotator-twice": Code("warning", "mark the correct annotation as ground truth (the star in Label Studio)"),
     "gold-undecided": Code(
-        "error", 'adjudicate the article and star one annotation, or set gold = "majority" in corpus.toml'
+        "error",
+        'mark one annotation as ground truth (the star in Label Studio), or set gold = "majority" in corpus.toml',
     ),
-    "gold-conflict": Code("error", "remove the star from all annotations of the article but one"),
+    "gold-conflict": Code("error", "keep the star (ground truth) of one annotation, and remove the others"),
     # result items
     "bad-item": Code("error", "a result item is an object with `type` and `value`"),
     "unknown-control": Code("error", "add the control to codebook.toml (`control` or `former_controls`)"),
@@ -108,7 +109,7 @@ CODES: dict[str, Code] = {
     ),
     "duplicate-region": Code("warning", "the region occurs twice; one copy is kept"),
     "orphan-attribute": Code(
-        "error", "the value belongs to a region that is missing or quarantined; correct the region first"
+        "error", "the value belongs to a region that is missing or was not converted; correct the region first"
     ),
     "inapplicable-attribute": Code(
         "error", "remove the value, or allow the attribute for this label (`labels` in codebook.toml)"
@@ -118,7 +119,9 @@ CODES: dict[str, Code] = {
     "several-values": Code("error", "the attribute allows one value; see `many` in codebook.toml"),
     "duplicate-value": Code("error", "the region or article has two different values for the attribute; keep one"),
     "unknown-reference": Code("error", "add the id to the registry (a TOML file), or correct the id"),
-    "dangling-relation": Code("error", "one end of the relation is missing or quarantined; correct that region first"),
+    "dangling-relation": Code(
+        "error", "one end of the relation is missing or was not converted; correct that region first"
+    ),
     "unknown-relation": Code("error", "add the relation to codebook.toml, or correct its label or its ends"),
     "duplicate-relation": Code("warning", "the relation occurs twice; one copy is kept"),
     # checks of the accepted annotations

@@ -258,7 +258,7 @@ def test_a_text_that_resembles_a_seed_says_which_and_where_it_differs(shown, at,
     assert built.results == (0, 0, 3)
     message = built.problems[0]["message"]
     assert f"resembles article '{which}'" in message
-    assert f" from offset {at}: " in message
+    assert f"from offset {at} on, " in message
 
 
 def test_the_very_text_of_a_seed_under_another_name(tmp_path):

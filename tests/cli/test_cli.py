@@ -63,18 +63,18 @@ def test_a_problem_is_told_on_its_own_lines_whatever_its_file_is_called(capsys):
 
 
 def test_a_span_of_an_article_that_was_not_read_back():
-    with pytest.raises(NewsParallaxError, match="spans: train: b has spans, but no text"):
+    with pytest.raises(NewsParallaxError, match="spans: train: article b has spans, but no text"):
         verify._compare_quotes("train", iter([("a", "Ann")]), {"spans": iter([("b", 0, 3, "Ann")])})
 
 
 def test_an_id_that_is_missing_ends_no_layer():
-    with pytest.raises(NewsParallaxError, match="spans: train: None has spans, but no text"):
+    with pytest.raises(NewsParallaxError, match="spans: train: article None has spans, but no text"):
         verify._compare_quotes("train", iter([("a", "Ann")]), {"spans": iter([(None, 0, 3, "Ann")])})
 
 
 def test_a_quote_that_is_not_what_was_read_back():
     spans = {"names": iter([("b", 0, 3, "Bob")]), "frames": iter([("a", 0, 3, "Ann"), ("b", 1, 3, "Bob")])}
-    with pytest.raises(NewsParallaxError, match=r"frames: train: b 1\.\.3 is not 'Bob'"):
+    with pytest.raises(NewsParallaxError, match=r"frames: train: the text of article b at 1\.\.3 is not 'Bob'"):
         verify._compare_quotes("train", iter([("a", "Ann"), ("b", "Bob")]), spans)
 
 

@@ -440,9 +440,9 @@ def test_wrong_usage_is_one_message_and_nothing_written(staged, tmp_path):
     for dataset, copies_, out, message in (
         (tmp_path / "nowhere", seeds, tmp_path / "out", "is not a dataset"),
         (release, tmp_path / "nowhere", tmp_path / "out", "is not a folder"),
-        (release, seeds, release / "out", "is inside the other"),
-        (release, seeds, release, "is inside the other"),
-        (release, seeds, seeds / "out", "is inside the other"),
+        (release, seeds, release / "out", "or contains it"),
+        (release, seeds, release, "or contains it"),
+        (release, seeds, seeds / "out", "or contains it"),
         (release, seeds, tmp_path / "mine", "contains files that are not a build"),
         (release, seeds, tmp_path / "mine/loop", "is a symbolic link"),
     ):

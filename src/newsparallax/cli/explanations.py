@@ -93,8 +93,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "text-differs": Explanation(
         "The text that was annotated differs from the seed. Only spans whose quotes occur in the seed are kept.",
-        "a.json: the task's text (20 code points) differs from the seed (30) from offset 0: 'Ann met Bob in "
-        "Oslo.' instead of 'Yesterday Ann met Bo' (1 other problem follows from it)",
+        "a.json: from offset 0 on, the task's text (20 code points) is 'Ann met Bob in Oslo.', but the seed "
+        "(30 code points) is 'Yesterday Ann met Bo' (1 other problem follows from it)",
     ),
     "e-mail-address": Explanation(
         "A text contains an e-mail address that is not listed as public. The message shows a part of it only.",
@@ -115,7 +115,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "unknown-annotator": Explanation(
         "An annotation was made by a person who is not in annotators.toml. The annotation is kept, under a "
         "name made from the person's number.",
-        "a.json: the annotation names annotator 'user-7', expected an id of annotators.toml",
+        "a.json: the annotation names annotator 'user-7'; expected an id that is in annotators.toml",
     ),
     "shared-number": Explanation(
         "Different people have the same user number, for example on two Label Studio servers. None of them "
@@ -133,8 +133,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "a.json: none of the 2 annotations (a, b) is starred as ground truth",
     ),
     "gold-conflict": Explanation(
-        "Several annotations of an article are starred as ground truth, so the article has no gold annotation. Stars "
-        "on annotations by models do not count if exactly one annotation by a human is starred.",
+        "Several annotations of an article are starred as ground truth, so the article has no gold "
+        "annotation. Stars on annotations by models do not count if exactly one annotation by a human is "
+        "starred.",
         "a.json: 2 annotations are starred as ground truth (a, b)",
     ),
     "bad-item": Explanation(
@@ -215,7 +216,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "orphan-attribute": Explanation(
         "A value belongs to a region that does not exist, was not converted, or shares its id with another region.",
-        "a.json: value of 'spans_note': region 'r2' is missing, is quarantined or shares its id",
+        "a.json: value of 'spans_note': region 'r2' is missing, was not converted, or has the same id as "
+        "another region",
     ),
     "inapplicable-attribute": Explanation(
         "A span has a value for an attribute that codebook.toml does not allow for its label.",
@@ -231,7 +233,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "several-values": Explanation(
         "An attribute has several values, but codebook.toml allows one.",
-        "a.json: note: allows one value, found 'a', 'b'",
+        "a.json: note: allows one value; found 'a', 'b'",
     ),
     "duplicate-value": Explanation(
         "Two result items give different values to the same attribute. The first one is kept.",
@@ -243,11 +245,11 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "dangling-relation": Explanation(
         "A relation begins or ends at a region that does not exist or was not converted.",
-        "a.json: region 'gone' is missing, is quarantined or shares its id",
+        "a.json: region 'gone' is missing, was not converted, or has the same id as another region",
     ),
     "unknown-relation": Explanation(
         "A relation has a label, a direction or ends that codebook.toml does not allow.",
-        "a.json: relation 'hates' (right) between spans and spans; the codebook allows knows -> spans",
+        "a.json: relation 'hates' (direction right) between spans and spans; the codebook allows knows -> spans",
     ),
     "duplicate-relation": Explanation(
         "The same relation occurs twice between the same regions.",

@@ -17,6 +17,8 @@ from .model import ArticleText, ConvertedAnnotation, Ledger, SourceRef, Span, Sp
 from .regions import find_spans, region
 from .values import parse_value
 
+_UNUSABLE = "is missing, was not converted, or has the same id as another region"
+
 
 def convert_annotation(
     context: CorpusSpec,
@@ -137,7 +139,7 @@ def _attach(
             refused = refused or found
     if not taken:
         name = region(item)
-        message = f"value of {item.from_name!r}: region {name!r} is missing, is quarantined or shares its id"
+        message = f"value of {item.from_name!r}: region {name!r} {_UNUSABLE}"
         refused = refused or Rejection("orphan-attribute", message)
         ledger.quarantine(position, refused.code, refused.message, name)
 
@@ -242,7 +244,8 @@ def _links(
     if ends[0] not in by_region or ends[1] not in by_region:
         missing = [repr(end) for end in ends if end not in by_region]
         return Rejection(
-            "dangling-relation", f"region {' and '.join(missing)} is missing, is quarantined or shares its id"
+            "dangling-relation",
+            f"region {' and '.join(missing)} {_UNUSABLE}",
         )
     direction = item.direction or "right"
     if direction not in ("left", "right", "bi"):
@@ -282,10 +285,11 @@ def _unknown(context: CorpusSpec, label: str | None, sources: list[Span], target
          for name, r in context.codebook.layers[s.layer].relations.items()}
     )  # fmt: skip
     if len(sources) > 1 or len(targets) > 1:
-        return f"{what} ({direction}) is ambiguous: its regions have labels in several layers ({ends})"
+        return f"{what} (direction {direction}) is ambiguous: its regions have labels in several layers ({ends})"
     labels = {key for s in (*sources, *targets) for key in context.relation_names[s.layer] if key is not None}
     hint = did_you_mean(label or "", sorted(labels - {label or ""}))
-    return f"{what} ({direction}) between {ends}; the codebook allows {', '.join(known) or 'no relation here'}{hint}"
+    allowed = ", ".join(known) or "no relation here"
+    return f"{what} (direction {direction}) between {ends}; the codebook allows {allowed}{hint}"
 
 
 def _text(value: str | int | None) -> str | None:

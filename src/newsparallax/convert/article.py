@@ -257,7 +257,7 @@ def _accept(
     conversion.problems += check_annotation(context, marked)
     if not marked.annotator.known and not context.is_shared(completed_by):
         who = "no annotator" if completed_by is None else f"annotator {marked.annotator.name!r}"
-        message = f"the annotation names {who}, expected an id of annotators.toml"
+        message = f"the annotation names {who}; expected an id that is in annotators.toml"
         conversion.problems.append(at.problem("unknown-annotator", message))
 
 

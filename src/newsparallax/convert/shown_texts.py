@@ -143,6 +143,6 @@ def _difference(seed: str, shown: str) -> str:
     at = next((n for n, (a, b) in enumerate(zip(seed, shown, strict=False)) if a != b), min(len(seed), len(shown)))
     pieces = shown_apart(shown[at : at + 20], seed[at : at + 20])
     return (
-        f"the task's text ({len(shown)} code points) differs from the seed ({len(seed)}) "
-        f"from offset {at}: {pieces[0]} instead of {pieces[1]}"
+        f"from offset {at} on, the task's text ({len(shown)} code points) is {pieces[0]}, "
+        f"but the seed ({len(seed)} code points) is {pieces[1]}"
     )

@@ -103,7 +103,7 @@ def _one_or_many(field: Field, values: list[str]) -> Any:
         return values
     if len(values) == 1:
         return values[0]
-    return Rejection("several-values", f"allows one value, found {_listed(values)}") if values else None
+    return Rejection("several-values", f"allows one value; found {_listed(values)}") if values else None
 
 
 def _unknown(unknown: list[str], field: Field) -> str:

@@ -216,7 +216,7 @@ def failure(endpoint: str, what: str, error: BaseException, token: str | None, r
     words = _client_words(error) if response is None else _server_words(response)
     words = words.replace(token, "***") if token else words
     if status is None and isinstance(error, _NO_ANSWERS):
-        message = f"the server at {endpoint} is not a hub, or its answer is not that of a hub: it did not {what}"
+        message = f"the server at {endpoint} does not answer as a hub does: it did not {what}"
         hint = f"check the address in {ENDPOINT}, and whether a login page answers instead of the hub"
         return HubError(f"{message} ({type(error).__name__}: {words})", hint=hint)
     message = f"the hub at {endpoint} did not {what}: {words}"

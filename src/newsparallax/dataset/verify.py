@@ -192,11 +192,13 @@ def _compare_quotes(
                 continue
             for _, start, end, quote in rows:
                 if (text if text is None else text[start:end]) != quote:
-                    raise NewsParallaxError(f"{article_id} {start}..{end} is not {quote!r}", file=layer, place=split)
+                    raise NewsParallaxError(
+                        f"the text of article {article_id} at {start}..{end} is not {quote!r}", file=layer, place=split
+                    )
             turns[layer] = next(groups[layer], nothing)
     for layer, (left, _) in turns.items():
         if left is not _END:
-            raise NewsParallaxError(f"{left} has spans, but no text", file=layer, place=split)
+            raise NewsParallaxError(f"article {left} has spans, but no text", file=layer, place=split)
 
 
 def loaded_digest(

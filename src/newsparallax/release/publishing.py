@@ -345,7 +345,7 @@ class _Publication:
             message = f"{message}: it has {stored.size:,} bytes; {sent} were sent"
         if _COMMIT.fullmatch(there.commit):
             return HubError(
-                message, hint="the hub changed the file (line ends? large files?); ask the administrator of the hub"
+                message, hint="the hub changed the file, for example its line ends; ask the administrator of the hub"
             )
         return HubError(message, hint=f"the tag is not at the verified commit; check the tags of {self.repo}")
 

@@ -128,7 +128,7 @@ def _first(lines: Iterator[str]) -> tuple[list[str], int]:
 def _refuse_inside(out: Path, dataset: Path, seeds: Path) -> None:
     for own in (dataset, seeds):
         if is_inside(out, own) or is_inside(own, out):
-            raise UsageError(f"one of {out} and {own} is inside the other", hint="name another folder with --out")
+            raise UsageError(f"{out} is inside {own}, or contains it", hint="name another folder with --out")
 
 
 def _check_files(source: Source) -> None:

@@ -269,9 +269,7 @@ def test_a_page_that_is_no_hub_is_told(tmp_path, page):
         for command in (("publish", "--repo", REPO, "--corpus", corpus), ("diff", f"hub:{REPO}@v0.1.0", corpus)):
             ran = release(env, *command)
             assert ran.returncode == 2
-            assert ran.stderr.startswith(
-                f"error: the server at {url} is not a hub, or its answer is not that of a hub: it did"
-            )
+            assert ran.stderr.startswith(f"error: the server at {url} does not answer as a hub does: it did")
             assert ran.stderr.endswith(
                 "\n  check the address in HF_ENDPOINT, and whether a login page answers instead of the hub\n"
             )
