@@ -107,7 +107,9 @@ def set_up(
         used = _uses(studio, identity, lost) if lost else Counter()
         listed = ", ".join(f"{control} {label} ({n})" for (control, label), n in sorted(used.items()))
         if used and not force:
-            hint = "keep them in the codebook; if you renamed one, list its old name under `former`, pull, then push --force"
+            hint = (
+                "keep them in the codebook; if you renamed one, list its old name as `former`, pull, then push --force"
+            )
             raise UsageError(f"annotations on the server use labels that would be removed: {listed}", hint=hint)
         if used:
             say(f"removed labels that annotations on the server still use: {listed}")
