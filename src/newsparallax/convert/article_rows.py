@@ -12,6 +12,7 @@ from ..corpus import STATES, Block, Codebook, CorpusSpec, blocks_of, schema
 from ..errors import NewsParallaxError
 from ..ids import text_digest
 from .article import Conversion, sorted_json
+from .derived import DerivedColumns
 from .gold import Gold
 from .model import ArticleText, Span
 from .span_tables import KINDS, Row, SpanTables, made_by, table_makers
@@ -55,12 +56,14 @@ class Rows:
     def add(self, conversion: Conversion) -> None:
         """Add the rows of an article."""
         context = self._context
-        gold = self._marks.add(conversion)
         article = context.articles.get(conversion.article_id)
+        laid = article.blocks if article else []
+        divided = {name: blocks_of(laid, shown.index.text) for name, shown in conversion.texts.items()}
+        gold = self._marks.add(conversion, DerivedColumns(context, conversion, divided).of)
         names: list[str | None] = list(conversion.texts) or [None]
         for name in names:
             shown = conversion.texts[name] if name else None
-            blocks = blocks_of(article.blocks if article else [], shown.index.text) if shown else []
+            blocks = divided[name] if name else []
             self._articles.append(_article(context, conversion, name, shown, blocks))
             if shown:
                 for rows in self._others.values():

@@ -8,7 +8,7 @@ time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, chain
 from operator import attrgetter
 from types import MappingProxyType
@@ -16,8 +16,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..corpus import LEVELS, METHODS, Codebook, arrow_schema, configs, schema
+from ..corpus import LEVELS, METHODS, Codebook, Layer, arrow_schema, configs, schema
 from .article import Conversion, sorted_json
+from .derived import Derived
 from .gold import Gold
 from .model import ArticleText, ConvertedAnnotation, Span, SpanRelation
 
@@ -80,6 +81,7 @@ _FIELDS = attrgetter("span_id", "layer", "region_id", "start", "end", "labels", 
 _SPAN = schema.arrow_schema(schema.Struct({**schema.PLACE, "layer": schema.STRING, **schema.REPAIRED}))
 _TARGET = ("span_id", "layer", "start", "end", "quote")  # the fields of a relation that describe its target
 _NESTED = ("span_id", "start", "end", "quote")
+_DERIVED = Column(schema.arrow_type(schema.Struct(schema.DERIVED)))
 _MADE_BY = Column(schema.arrow_type(schema.Struct(schema.MADE_BY)))
 _WHO_FIELDS = ("annotation_id", "task_id", "annotator", "annotator_kind", "editor", "ground_truth")
 _WHO = Column(schema.arrow_type(schema.Struct({name: schema.VOTE[name] for name in _WHO_FIELDS})))
@@ -115,13 +117,17 @@ class SpanTables:
         self._makers: list[Row] = []  # by text
         self._shown: list[bool] = []  # by text: whether the text can have gold spans
         self._gold: dict[str, list[int]] = {name: [] for name in codebook.layers}
+        self._derived: dict[str, list[Derived]] = {name: [] for name in codebook.layers}  # of the gold spans
         self._votes: list[int] = []  # the positions of the spans in `votes`, and the annotation number of each
         self._voters: list[int] = []
         self._who: list[Row] = []  # by annotation
         self._documents: list[_Document] = []
 
-    def add(self, conversion: Conversion) -> dict[str | None, list[Span]]:
-        """Add an article; return its gold spans by text, in order of their places."""
+    def add(self, conversion: Conversion, derive: Callable[[Span], Derived]) -> dict[str | None, list[Span]]:
+        """Add an article; return its gold spans by text, in order of their places.
+
+        `derive` returns the derived columns of a gold span.
+        """
         numbers = {name: len(self._texts) + number for number, name in enumerate(conversion.texts)}
         shown = list(conversion.texts.values())
         self._texts += [(text.article_id, conversion.event_id) for text in shown] or [
@@ -145,6 +151,7 @@ class SpanTables:
         for position in chosen or ():
             span = self._spans[position]
             self._gold[span.layer].append(position)
+            self._derived[span.layer].append(derive(span))
             by_text[span.text_name].append(span)
         return by_text
 
@@ -210,7 +217,10 @@ class SpanTables:
             marks += [links.of(key, positions) for key in layer.relations]
             texts = [self._text_of[position] for position in positions]
             by = makers.take(pa.array(texts, pa.int32()))
-            columns = [*(rows[part] for part in schema.PLACE), *marks, *by, *(rows[part] for part in schema.REPAIRED)]
+            referents = [_referents(layer, [attributes[position] for position in positions])] if layer.referent else []
+            derived = _DERIVED.array(self._derived[name]).flatten()
+            repaired = [rows[part] for part in schema.REPAIRED]
+            columns = [*(rows[part] for part in schema.PLACE), *marks, *referents, *derived, *by, *repaired]
             tables[name] = pa.Table.from_arrays(columns, schema=shape)
             inside = pa.StructArray.from_arrays(
                 [*(rows[part] for part in _NESTED), *marks],
@@ -311,6 +321,12 @@ def _sorted(links: list[SpanRelation]) -> list[SpanRelation]:
     if len(links) < 2:
         return links
     return sorted(links, key=lambda link: (link.name, link.target.start, link.target.end, link.target.span_id))
+
+
+def _referents(layer: Layer, several: list[dict[str, Any]]) -> pa.Array:
+    """Return the ids that spans with these values refer to, as lists."""
+    lists: list[Any] = [next(filter(None, map(values.get, layer.referent)), ()) for values in several]
+    return pa.array([[ids] if isinstance(ids, str) else ids for ids in lists], pa.list_(pa.string()))
 
 
 def _named(several: Iterable[dict[str, Any]]) -> pa.Array:

@@ -247,6 +247,13 @@ class Layer(Record, dict=True):
             "the first)."
         ),
     ] = None
+    referent: Annotated[
+        list[str],
+        Meta(
+            description="The `ref` attributes that say what the words of a span refer to, such as what a metonym "
+            "stands for; the first that has a value counts. With this key, rows have the column `referent_ids`."
+        ),
+    ] = []
     attributes: Annotated[
         dict[str, Attribute],
         Meta(description="The values that annotators give to a span, each as a table."),

@@ -98,6 +98,8 @@ MADE_BY: dict[str, Type] = {
     "gold": ClassLabel(METHODS, "made_by"),
     "annotation_id": Scalar("string", "made_by", unique=True),
 }
+DERIVED: dict[str, Type] = {"outlet": STRING, "block_kind": STRING, "support": INT, "overruled": BOOL}
+REFERENTS: dict[str, Type] = {"referent_ids": ListOf(STRING)}
 REPAIRED: dict[str, Type] = {"repair": STRING, "original_start": INT, "original_end": INT}
 BLOCK = Struct({"kind": STRING, "start": OFFSET, "end": OFFSET})
 ANNOTATION = Struct({"annotation_id": NAME, "task_id": NAME, "annotator": STRING, "annotator_kind": KIND, "editor": STRING, "ground_truth": BOOL, "cancelled": BOOL, "spans": INT})  # fmt: skip  # noqa: E501
@@ -164,7 +166,7 @@ WINDOW: dict[str, Type] = {
 }
 
 _LABEL: dict[str, Type] = {"label": ClassLabel((), "label"), "labels": ListOf(ClassLabel((), "label"))}
-_SPAN: dict[str, Type] = {**PLACE, **_LABEL, **MADE_BY, **REPAIRED}
+_SPAN: dict[str, Type] = {**PLACE, **_LABEL, **REFERENTS, **DERIVED, **MADE_BY, **REPAIRED}
 _MEANINGS = {  # of columns that several configs share; the codebook describes the columns of layers
     "span_id": "id of the span; a corrected span keeps it",
     "article_id": "id of the article",
@@ -174,6 +176,11 @@ _MEANINGS = {  # of columns that several configs share; the codebook describes t
     "quote": "the text of the span, `text[start:end]`",
     "label": "label of the layer",
     "labels": "labels of the layer; a region can have several; in `votes` in the annotator's order",
+    "outlet": "publisher of the article",
+    "block_kind": "kind of the block in which the span begins; null outside of blocks",
+    "support": "number of annotators who marked the same span with the same labels; adjudicators do not count",
+    "overruled": "whether two or more annotators agree with one another on the span, its values and relations, but not with gold",  # noqa: E501
+    "referent_ids": "ids of the entities that the words refer to; only in layers with `referent` in the codebook",
     "annotator": "pseudonym of the annotator; for gold, of the annotators who decided (joined by `+`)",
     "annotator_kind": "kind of annotator: human, model or unknown",
     "adjudicated": "whether an adjudicator decided",
@@ -230,7 +237,8 @@ def _span_fields(layer: Layer) -> dict[str, Type]:
 
 
 def _rows(layer: Layer) -> Struct:
-    return Struct({**PLACE, **_span_fields(layer), **MADE_BY, **REPAIRED})
+    referents = REFERENTS if layer.referent else {}
+    return Struct({**PLACE, **_span_fields(layer), **referents, **DERIVED, **MADE_BY, **REPAIRED})
 
 
 def _articles(codebook: Codebook) -> Struct:
@@ -261,7 +269,6 @@ CONFIGS: dict[str, Config] = {
             "text": "the text, verbatim",
             "text_sha256": "SHA-256 of the text as UTF-8, hexadecimal",
             "title": "headline",
-            "outlet": "publisher of the article",
             "agency": "news agency",
             "dateline": "place in the article's dateline",
             "date": "day of publication, year-month-day",
@@ -323,7 +330,7 @@ def _of_layer(name: str) -> Config:
         one_row=f"a gold span of the layer `{name}`",
         shape=lambda codebook: _rows(codebook.layers[name]),
         fixed=(_SPAN, LINK.fields),
-        known={**PLACE, **MADE_BY, **REPAIRED},
+        known={**PLACE, **DERIVED, **MADE_BY, **REPAIRED},
         meanings={},
     )
 

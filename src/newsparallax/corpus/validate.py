@@ -205,6 +205,14 @@ def _conditions(codebook: Codebook) -> Found:
             yield from _when(f"layers.{name}.relations.{key}.required_when", relation.required_when, layer.attributes)
 
 
+def _referents(codebook: Codebook) -> Found:
+    for name, layer in codebook.layers.items():
+        refs = [key for key, attribute in layer.attributes.items() if attribute.kind == "ref"]
+        for key in layer.referent:
+            if key not in refs:
+                yield f"layers.{name}.referent", f"expected attributes of kind ref ({_listed(refs)}), found {key!r}"
+
+
 def _when(place: str, when: RequiredWhen | None, attributes: dict[str, Attribute]) -> Found:
     if when is None:
         return
@@ -321,6 +329,7 @@ CODEBOOK_RULES: tuple[Callable[[Codebook], Found], ...] = (
     _orders,
     _texts,
     _conditions,
+    _referents,
     _relations,
     _controls,
     _hotkeys,
