@@ -18,6 +18,8 @@ import pytest
 
 from generate_corpus import make_tasks, write_corpus
 from helpers import ROOT
+from newsparallax._util import WorkerPool
+from newsparallax.building import build, measure, problems_of
 from newsparallax.building import workers as engine
 from newsparallax.building.workers import convert_corpus, hand_over, take_over
 from newsparallax.convert import index_tasks
@@ -43,6 +45,31 @@ def test_tasks_are_sent_by_their_places_or_whole(large, corpus, monkeypatch):
         assert all(table.equals(there.tables[key], check_metadata=True) for key, table in here.tables.items())
         assert (here.problems, here.tally) == (there.problems, there.tally)
     assert isinstance(folder.exports.tasks(0), Slices) == (large == 1000)
+
+
+def test_the_default_is_the_processors_or_fewer_for_small_exports(corpus, monkeypatch):
+    folder = open_corpus(corpus)
+    monkeypatch.setattr(engine, "usable_processors", lambda: 8)
+    size = sum(path.stat().st_size for path in folder.exports.files)
+    for starting, workers in ((size + 1, 1), (size, 1), (size // 3, 3), (size // 100, 8)):
+        monkeypatch.setattr(engine, "STARTING_BYTES", starting)
+        assert engine.default_workers(folder) == workers
+
+
+def test_with_the_default_every_command_gives_the_same_as_one_process(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "usable_processors", lambda: 2)
+    monkeypatch.setattr(engine, "STARTING_BYTES", 1000)
+    pools = []
+    monkeypatch.setattr(engine, "WorkerPool", lambda *parts, **rest: pools.append(parts) or WorkerPool(*parts, **rest))
+    results = []
+    for workers in (1, None):
+        folder = open_corpus(corpus)
+        built = build(folder, tmp_path / str(workers), workers, verify=False)
+        files = {path.relative_to(built.place): path.read_bytes() for path in built.place.rglob("*") if path.is_file()}
+        with measure(folder, workers) as measured:
+            results.append((files, list(problems_of(folder, workers)), b"".join(measured.json())))
+    assert results[0] == results[1]
+    assert pools == [(2,)] * 3
 
 
 def die(batch, path):

@@ -1,14 +1,39 @@
-"""Worker processes and Ctrl-C: the process that started the workers handles it, ends them and reports the state."""
+"""Worker processes: how many this process may run, and how they end.
+
+Workers do not receive Ctrl-C: the process that started them handles it, ends them and reports the state.
+"""
 
 from __future__ import annotations
 
+import math
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
 from typing import Any
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use: those of its affinity mask, and at most its cgroup's quota.
+
+    The quota (of Linux cgroups, version 1 or 2) is a share of time per period; 150 ms in 100 ms count as 2 processors.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    number = len(affinity(0)) if affinity else os.cpu_count() or 1
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            quota, period = (float(part) for name in names for part in (CGROUP / name).read_text().split())
+        except (OSError, ValueError):  # no such file, or "max": no limit
+            continue
+        if quota > 0 and period > 0:
+            number = min(number, math.ceil(quota / period))
+    return max(1, number)
 
 
 @contextmanager

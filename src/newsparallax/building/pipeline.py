@@ -28,7 +28,7 @@ from ..problems import OpenProblems, Problem, problem
 from ..render import render_cheat_sheet, render_guidelines, render_label_config
 from .batch import Convert, ConvertedBatch, convert_batch
 from .duplicates import grouped
-from .workers import Progress, convert_corpus
+from .workers import Progress, convert_corpus, default_workers
 
 PROBLEMS = "problems.jsonl"
 
@@ -56,17 +56,21 @@ class Pipeline:
     def of_exports(
         cls,
         folder: CorpusFolder,
-        workers: int = 1,
+        workers: int | None = 1,
         progress: Progress | None = None,
         scratch: Path | None = None,
         convert: Convert = convert_batch,
     ) -> Pipeline:
-        """Return a run over the folder's own exports; `workers`, `progress`, `scratch` are as in `convert_corpus`."""
+        """Return a run over the folder's own exports; `progress` and `scratch` are as in `convert_corpus`.
+
+        `workers` is the number of processes, None for `default_workers`.
+        """
+        number = workers or default_workers(folder)
         return cls(
             folder,
-            lambda ready: convert_corpus(ready, workers, progress, scratch, convert),
+            lambda ready: convert_corpus(ready, number, progress, scratch, convert),
             folder.check(),
-            lambda found: grouped(found, workers),
+            lambda found: grouped(found, number),
         )
 
     def parts(self) -> Iterator[ConvertedBatch]:

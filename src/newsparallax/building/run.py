@@ -46,7 +46,7 @@ from ..errors import CorpusError, UsageError
 from ..problems import OpenProblems, Problem
 from .batch import compare_batch
 from .pipeline import Pipeline, generated_files, is_fresh
-from .workers import Progress, convert_corpus
+from .workers import Progress, convert_corpus, default_workers
 
 ALONG = ("codebook.toml", "entities.toml", "guidelines.md")  # copied to the data: they define ids, labels, values
 SCHEMA = "newsparallax-agreement/1"  # of the agreement as JSON
@@ -65,13 +65,15 @@ class Built:
 def build(
     folder: CorpusFolder,
     out: Path | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
     progress: Progress | None = None,
     *,
     verify: bool = True,
 ) -> Built:
     """Convert the corpus and write the dataset to `out` (default: `build/<version>` in the corpus folder).
 
+    `workers` is the number of processes, None for the usable processors, or fewer if the exports are small; a script
+    that asks for several needs `if __name__ == "__main__":`, because each process imports it again.
     `verify` says whether the dataset is read back before it takes its place; tests that look at something else skip it.
     Problems never stop a build. An exception stops it and leaves the previous content of the folder unchanged. Raises
     ExportError for an export that cannot be read. Raises UsageError where the folder holds something other than a
@@ -84,6 +86,7 @@ def build(
     refuse_inputs(folder, place)
     if out is None:
         refuse_real(latest)
+    workers = workers or default_workers(folder)
     if verify and workers > 1:
         get_ready_meanwhile()
     with new_folder(place) as draft:
@@ -134,7 +137,7 @@ def describe(
     return manifest
 
 
-def problems_of(folder: CorpusFolder, workers: int = 1, progress: Progress | None = None) -> Iterator[Problem]:
+def problems_of(folder: CorpusFolder, workers: int | None = 1, progress: Progress | None = None) -> Iterator[Problem]:
     """Yield every problem of a corpus without building it; waived problems are marked.
 
     After the problems of the folder itself, raises ExportError for an export that cannot be read, and UsageError where
@@ -147,13 +150,13 @@ def problems_of(folder: CorpusFolder, workers: int = 1, progress: Progress | Non
     require_adjudication(folder.context, pipeline.tally)
 
 
-def generate(folder: CorpusFolder, *, write: bool = True) -> list[Path]:
+def generate(folder: CorpusFolder, workers: int | None = 1, *, write: bool = True) -> list[Path]:
     """Return the paths of stale or missing generated files, and write these files unless `write` is false.
 
     Raises CorpusError for a card that cannot be filled. Where the corpus has a card, raises ExportError for an export
     that cannot be read. In both cases nothing is written.
     """
-    pipeline = Pipeline.of_exports(folder)
+    pipeline = Pipeline.of_exports(folder, workers)
     if (folder.root / CARD).is_file():  # only the card shows counts
         deque(pipeline.parts(), maxlen=0)
     files = generated_files(pipeline.folder, pipeline.tally).items()
@@ -186,13 +189,14 @@ class Measured:
 
 
 @contextmanager
-def measure(folder: CorpusFolder, progress: Progress | None = None) -> Iterator[Measured]:
+def measure(folder: CorpusFolder, workers: int | None = 1, progress: Progress | None = None) -> Iterator[Measured]:
     """Compare all annotations of a corpus.
 
     Disputes go to a temporary file as soon as they are found, so that memory use does not grow with the corpus. Raises
     ExportError for an export that cannot be read.
     """
-    pipeline = Pipeline(folder, lambda _: convert_corpus(folder, progress=progress, convert=compare_batch), ())
+    number = workers or default_workers(folder)
+    pipeline = Pipeline(folder, lambda _: convert_corpus(folder, number, progress, convert=compare_batch), ())
     first: list[Record] = []
     total = 0
     with tempfile.TemporaryFile() as spool:

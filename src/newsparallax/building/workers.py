@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from .._util import WorkerPool
+from .._util import WorkerPool, usable_processors
 from ..convert import RawTask, Unit, index_tasks, unit_tasks
 from ..corpus import CorpusFolder, CorpusSpec, schema
 from ..errors import NewsParallaxError
@@ -36,6 +36,11 @@ PART_ARTICLES = 128  # articles converted at a time; fixed, so that row groups d
 STARTING_BYTES = 4 << 20  # bytes of exports that a worker processes in about the time that starting a worker takes
 
 Progress = Callable[[int, int], None]
+
+
+def default_workers(folder: CorpusFolder) -> int:
+    """Return the number of usable processors, or fewer where the exports are too small to keep them busy."""
+    return max(1, min(usable_processors(), _size(folder.exports) // STARTING_BYTES))
 
 
 class Place(NamedTuple):

@@ -196,7 +196,7 @@ def agreement_command(
     folder = open_corpus(corpus)
     with ExitStack() as stack:
         with console.progress("articles") as progress:
-            measured = stack.enter_context(measure(folder, progress))
+            measured = stack.enter_context(measure(folder, None, progress))
         if as_json:
             console.write(measured.json())
         else:

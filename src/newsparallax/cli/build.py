@@ -18,7 +18,14 @@ def build_command(
     out: Annotated[
         Path | None, typer.Option(help="The finished dataset folder (default: build/<version> in the corpus folder).")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of worker processes, each with about 150 MB of memory. The result does not depend on it. "
+            "Default: the processors that the program may use, or fewer if the exports are small.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the dataset's folder and manifest as one JSON object.")
     ] = False,

@@ -40,7 +40,7 @@ def check_command(
     waived = 0
     try:
         with console.progress("articles") as progress:
-            for entry in problems_of(folder, progress=progress):
+            for entry in problems_of(folder, None, progress):
                 if as_json:
                     typer.echo(msgspec.json.encode(entry).decode())
                 waived += entry.waived is not None

@@ -26,7 +26,7 @@ def generate_command(
     """
     folder = open_corpus(corpus)
     with console.interruptible("every file is complete, but some may not be updated yet", hint="run it again"):
-        changed = generate(folder, write=not check)
+        changed = generate(folder, None, write=not check)
     for path in changed:
         console.out.print(f"{'stale' if check else 'written'}: {path}")
     return console.PROBLEMS if check and changed else console.DONE
