@@ -7,7 +7,7 @@ processes.
 
 from .environment import require, variables
 from .files import alone, causes, file_digest, hold, hold_for_child, is_inside, refusal, replacing, write_whole
-from .json_words import in_words
+from .json_words import in_words, parser_words
 from .markdown import parted, table
 from .processes import WorkerPool, usable_processors
 from .retry import ATTEMPTS, TRANSIENT, Say, ServerError, again, requested_wait, to_stderr, waiting
@@ -26,6 +26,7 @@ __all__ = [
     "hold_for_child",
     "in_words",
     "is_inside",
+    "parser_words",
     "parted",
     "refusal",
     "replacing",

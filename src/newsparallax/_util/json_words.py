@@ -14,6 +14,17 @@ _TYPES = re.compile(r"Expected `([^`]+)`(?:, got `([^`]+)`)?")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
 _PLACE = re.compile(r" - at `\$([^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+_PARSER = {  # beginning of a message of the standard library -> words
+    "Expecting property name": "expected a key in quotation marks",
+    "Expecting ':'": "expected : after the key",
+    "Expecting ','": "expected a comma or the end of the list or object",
+    "Expecting value": "expected a value",
+    "Extra data": "there is text after the end of the JSON value",
+    "Invalid control character": "a string contains a control character, such as a line end",
+    "Invalid \\u": "a string contains \\u without four hexadecimal digits",
+    "Invalid \\": "a string contains a backslash that begins no escape",
+    "Illegal trailing comma": "a comma precedes the end of a list or object",
+}
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
@@ -38,6 +49,11 @@ def in_words(error: msgspec.MsgspecError | ValueError, key: str = "") -> str:
         return f"{place} has an unexpected value"
     got = f"is {_kind(types[2])}" if types[2] else "has an unexpected type"
     return f"{place} {got}; expected {_any_of(types[1].split(' | '))}"
+
+
+def parser_words(message: str) -> str:
+    """Return a message of the JSON parser of the standard library in plain words."""
+    return next((words for start, words in _PARSER.items() if message.startswith(start)), message)
 
 
 def _not_json(text: str) -> str:

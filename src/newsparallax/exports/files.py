@@ -27,6 +27,7 @@ from typing import Any, Literal
 import msgspec
 import pyarrow as pa
 
+from .._util import parser_words
 from ..errors import ExportError
 from .compressed import is_export, is_packed
 from .decode import FAST, SCAN, SLOW, WRAPPERS, Cutter
@@ -327,7 +328,9 @@ def _broken(text: str, error: Exception, name: str) -> ExportError:
         return ExportError(
             "truncated-json", "ends in the middle of a value", file=name, place=place, hint="export or copy it again"
         )
-    return ExportError("not-json", f"is not JSON: {error.msg}", file=name, place=place, hint="export it again")
+    return ExportError(
+        "not-json", f"is not JSON: {parser_words(error.msg)}", file=name, place=place, hint="export it again"
+    )
 
 
 Version = tuple[int, int, int, int]  # version of a file: device, inode, size in bytes, modification time in ns
