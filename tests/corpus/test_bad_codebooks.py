@@ -531,26 +531,36 @@ CASES = {
     "not-toml": Bad(
         "codebook.toml",
         b'[codebook]\nversion = "1"\ntitle: "x"\n',
-        "codebook.toml: is not TOML: Expected '=' after a key in a key/value pair (at line 3, column 6)"
+        "codebook.toml: line 3, column 6: is not TOML: expected = after the key"
         "\n  put keys with characters other than A-Z a-z 0-9 _ - in quotation marks, and = before the "
         "value",
     ),
     "unquoted-text": Bad(
         "codebook.toml",
         b"[codebook]\nversion = one\n",
-        "codebook.toml: is not TOML: Invalid value (at line 2, column 11)\n  put text in quotation marks",
+        "codebook.toml: line 2, column 11: is not TOML: expected a value\n  put text in quotation marks",
     ),
     "unquoted-key": Bad(
         "codebook.toml",
         '[codebook]\nversion = "1"\n[layers.äußerungen]\n'.encode(),
-        "codebook.toml: is not TOML: Invalid initial character for a key part (at line 3, column 9)"
+        "codebook.toml: line 3, column 9: is not TOML: expected a key"
         "\n  put keys with characters other than A-Z a-z 0-9 _ - in quotation marks, and = before the "
         "value",
     ),
     "key-twice": Bad(
         "codebook.toml",
         b'[codebook]\nversion = "1"\nversion = "2"\n',
-        "codebook.toml: is not TOML: Cannot overwrite a value (at line 3, column 14)",
+        "codebook.toml: line 3, column 14: is not TOML: a key occurs twice",
+    ),
+    "table-twice": Bad(
+        "codebook.toml",
+        b'[layers."a b"]\n[layers."a b"]\n',
+        'codebook.toml: line 2, column 14: is not TOML: a table occurs twice: layers."a b"',
+    ),
+    "list-open": Bad(
+        "codebook.toml",
+        b"[codebook]\nlayers = [1, 2\n",
+        "codebook.toml: end of the file: is not TOML: a list has no ]",
     ),
     "not-utf8": Bad(
         "codebook.toml",

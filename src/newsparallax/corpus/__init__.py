@@ -67,7 +67,7 @@ from .schema import (
     role_of,
 )
 from .seeds import as_text, blocks_of, read_seed
-from .toml import read_toml
+from .toml import parse_toml, read_toml
 from .validate import usable
 from .versions import FILE, VERSION, Kind, allows, data_changes, is_dated, largest, next_version, parse, section
 
@@ -143,6 +143,7 @@ __all__ = [
     "next_version",
     "open_corpus",
     "parse",
+    "parse_toml",
     "read_seed",
     "read_toml",
     "relation_label",

@@ -7,6 +7,7 @@ level at a time.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
@@ -22,6 +23,26 @@ from ..errors import CorpusError
 T = TypeVar("T")
 LONGEST = 60  # characters of a found value that a message shows
 
+_PLACE = re.compile(r"(.*) \(at (line \d+, column \d+|end of document)\)", re.DOTALL)
+_TABLE = re.compile(r"\('.*\)")
+_NOT_TOML = {  # beginning of a message of tomllib -> words
+    "Invalid initial character for a key part": "expected a key",
+    "Invalid statement": "expected a key or a table",
+    "Expected '=' after a key": "expected = after the key",
+    "Invalid value": "expected a value",
+    "Expected newline or end of document": "expected the end of the line",
+    "Expected ']' at the end of a table": "expected ] after the name of the table",
+    "Cannot overwrite a value": "a key occurs twice",
+    "Duplicate inline table key": "a key occurs twice",
+    "Cannot declare": "a table occurs twice:",
+    "Cannot mutate immutable namespace": "a table is extended that was given as a value:",
+    "Unclosed array": "a list has no ]",
+    "Unclosed inline table": "a table has no }",
+    'Expected "\'"': "a text has no quotation mark at its end",
+    "Unterminated string": "a text has no quotation mark at its end",
+    "Illegal character '\\n'": "a text has no quotation mark at the end of its line",
+    "Unescaped '\\' in a string": "write \\\\ for a backslash in a text",
+}
 _BARE = re.compile(r"[\w-]+")
 _WORDS = {
     mi.StrType: "text in quotation marks",
@@ -60,7 +81,8 @@ def parse_toml(data: bytes, type_: type[T], *, name: str) -> T:
         message = f"line {line} is not UTF-8 (byte 0x{data[error.start]:02x})"
         raise CorpusError(message, file=name, hint="save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise CorpusError(f"is not TOML: {error}", file=name, hint=_toml_hint(str(error))) from None
+        place, what = _not_toml(str(error))
+        raise CorpusError(f"is not TOML: {what}", file=name, place=place, hint=_toml_hint(str(error))) from None
     try:
         return msgspec.convert(table, type_)
     except msgspec.ValidationError:
@@ -68,9 +90,22 @@ def parse_toml(data: bytes, type_: type[T], *, name: str) -> T:
         raise CorpusError(message, file=name, place=".".join(map(key_text, path)) or None) from None
 
 
+def _not_toml(message: str) -> tuple[str, str]:
+    """Return the place and the words for a message of tomllib."""
+    found = _PLACE.fullmatch(message)
+    what, place = found.groups() if found else (message, "end of document")
+    words = next((words for start, words in _NOT_TOML.items() if what.startswith(start)), what)
+    table = _TABLE.search(what)
+    named = f" {'.'.join(key_text(key) for key in ast.literal_eval(table[0]))}" if table else ""
+    return place.replace("end of document", "end of the file"), words + named
+
+
 def _toml_hint(message: str) -> str | None:
     """Return a hint for the most common mistakes, or None."""
-    if "Invalid initial character for a key part" in message or "after a key" in message:
+    if (
+        message.startswith(("Invalid initial character for a key part", "Invalid statement"))
+        or "after a key" in message
+    ):
         return "put keys with characters other than A-Z a-z 0-9 _ - in quotation marks, and = before the value"
     if message.startswith("Invalid value"):
         return "put text in quotation marks"

@@ -7,7 +7,6 @@ the repository; exports use the number.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -17,7 +16,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from .._util import write_whole
-from ..corpus import Annotator, AnnotatorKind, CorpusFolder
+from ..corpus import Annotator, AnnotatorKind, CorpusFolder, parse_toml
 from ..errors import CorpusError
 from ..exports import ExportFolder, Unpacker
 from .home import home_of
@@ -116,16 +115,11 @@ def _annotator(seen: Seen, number: int, known: Annotator | None) -> Annotator:
 def _read(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CorpusError(
-            f"is not TOML ({error})", file=str(path), hint='write each line as "address" = "pseudonym"'
-        ) from None
+    table = parse_toml(path.read_bytes(), dict[str, Any], name=str(path))
     for account, name in table.items():
         if not isinstance(name, str) or not _PSEUDONYM.fullmatch(name):
             hint = "use letters, digits, _ and -, as in annotators.toml"
-            raise CorpusError(f"is {name!r}, expected a pseudonym", file=str(path), place=account, hint=hint)
+            raise CorpusError(f"is {name!r}; expected a pseudonym", file=str(path), place=account, hint=hint)
     return {account.casefold(): name for account, name in table.items()}
 
 
