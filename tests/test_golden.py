@@ -36,24 +36,30 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "outlet": "China Daily",
             "agency": None,
             "dateline": "SEOUL/KYIV",
-            "date": "2024-01-21",
+            "published": "2024-01-21",
+            "updated": None,
             "language": "en",
             "machine_translated": None,
-            "url": None,
+            "url": "https://www.chinadailyhk.com/hk/article/372570",
             "rights_holder": "China Daily",
             "redistribute": False,
             "inferred": [
                 {
                     "field": "event",
-                    "reason": "the first thing told is that Putin is willing to visit the DPRK, as "
+                    "reason": "the first passage says that Putin is willing to visit the DPRK, as "
                     "the North Korean agency reported",
                 },
                 {
                     "field": "outlet",
-                    "reason": "house style (DPRK throughout, ALSO READ and READ MORE lines); the file names no outlet",
+                    "reason": "house style (DPRK throughout, ALSO READ and READ MORE lines), and the "
+                    "address; the file names no outlet",
                 },
                 {
-                    "field": "date",
+                    "field": "url",
+                    "reason": "a public copy of the page; its text was not compared with the file",
+                },
+                {
+                    "field": "published",
                     "reason": 'the agency\'s report is of "Sunday", the news release of "one day '
                     'earlier", the photo of Dec 31, 2023; the other telling dates the '
                     "same report to Sunday, January 21, 2024. The page may be a day "
@@ -121,10 +127,11 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "text": 3040,
             "text_sha256": "f76c22103a26b53bdab641acde29bd43843d90012c6ab69e1e5d7edc7aed0fc3",
             "title": None,
-            "outlet": None,
+            "outlet": "Teller Report",
             "agency": "EFE",
             "dateline": "Seoul",
-            "date": "2024-01-21",
+            "published": None,
+            "updated": "2024-01-21",
             "language": "en",
             "machine_translated": True,
             "url": None,
@@ -133,8 +140,13 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "inferred": [
                 {
                     "field": "event",
-                    "reason": "the first thing told is that Putin is willing to visit North Korea, "
+                    "reason": "the first passage says that Putin is willing to visit North Korea, "
                     "as the North Korean agency reported",
+                },
+                {
+                    "field": "outlet",
+                    "reason": "a public copy of 2024-01-21 at tellerreport.com, whose text was not compared with the "
+                    "file; the file names no outlet",
                 },
                 {
                     "field": "machine_translated",
@@ -259,7 +271,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "entity": ["seoul"],
             "stands_for": "south-korea",
             "referent_ids": ["south-korea"],
-            "outlet": None,
+            "outlet": "Teller Report",
             "block_kind": "body",
             "support": 2,
             "overruled": False,
@@ -282,7 +294,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "end": 2673,
             "quote": "a euphemism with which it refers to",
             "label": "FLAG",
-            "outlet": None,
+            "outlet": "Teller Report",
             "block_kind": "body",
             "support": 2,
             "overruled": False,
@@ -303,7 +315,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "end": 2713,
             "quote": "the invasion of the neighboring country",
             "label": "GLOSS",
-            "outlet": None,
+            "outlet": "Teller Report",
             "block_kind": "body",
             "support": 2,
             "overruled": False,
@@ -402,7 +414,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                 },
             ],
             "referent_ids": ["ukraine-war"],
-            "outlet": None,
+            "outlet": "Teller Report",
             "block_kind": "body",
             "support": 2,
             "overruled": False,
@@ -431,7 +443,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "user": [],
             "cue": [],
             "referent_ids": ["ukraine-war"],
-            "outlet": None,
+            "outlet": "Teller Report",
             "block_kind": "body",
             "support": 2,
             "overruled": False,
@@ -529,7 +541,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                     "direction": "right",
                 }
             ],
-            "outlet": None,
+            "outlet": "Teller Report",
             "block_kind": "body",
             "support": 2,
             "overruled": False,
@@ -567,7 +579,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                     "direction": "right",
                 }
             ],
-            "outlet": None,
+            "outlet": "Teller Report",
             "block_kind": "body",
             "support": 2,
             "overruled": False,
@@ -614,7 +626,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "quote": "your",
             "label": "MT_ERROR",
             "suggestion": "his",
-            "outlet": None,
+            "outlet": "Teller Report",
             "block_kind": "body",
             "support": 2,
             "overruled": False,
@@ -636,7 +648,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "quote": "led to",
             "label": "MT_ERROR",
             "suggestion": "taken",
-            "outlet": None,
+            "outlet": "Teller Report",
             "block_kind": "body",
             "support": 2,
             "overruled": False,

@@ -109,11 +109,15 @@ def test_what_the_words_refer_to(tmp_path):
 
 def test_outlet_and_kind_of_block(tmp_path):
     sha = "2a7a4e4aae516d7ab9bdbab697e5c4d3a595acaaa6b4a6e3e3d7e965aa56dfb2"
-    block = {"kind": "headline", "start": 0, "end": 7, "head": "Ann", "tail": "met"}
+    block = {"kind": "headline", "start": 0, "end": 7, "head": "Ann", "tail": "met", "event": "other"}
     articles = {"x": {"file": "x.txt", "sha256": sha, "outlet": "The Bee", "blocks": [block]}}
     marks = [*ann(), span(8, 11, "Bob", id="r2")]
     exports = {"a.json": [task(TEXT, marks) | {"data": {"article_id": "x", "text": TEXT}}]}
     case = {"codebook": CODEBOOK, "seeds": {"x.txt": TEXT}, "articles": articles, "exports": exports}
-    first, second = build_case(tmp_path, case).rows("spans")
+    built = build_case(tmp_path, case)
+    first, second = built.rows("spans")
     assert (first["outlet"], first["block_kind"]) == ("The Bee", "headline")
     assert second["block_kind"] == "paragraph"
+    (article,) = built.rows("articles")
+    assert [block["event_id"] for block in article["blocks"]] == ["other", "x"]
+    assert {article["event_id"], first["event_id"], second["event_id"]} == {"x"}  # the article decides the split

@@ -119,7 +119,7 @@ def _article(
         None if text is None else text_digest(text),
         *_known(context, conversion),
         sorted_json(conversion.metadata),
-        [(block.kind, block.start, block.end) for block in blocks],
+        [(block.kind, block.start, block.end, block.event or conversion.event_id) for block in blocks],
         STATES.index(conversion.state),
         *made_by(gold),
         list(_annotations(conversion)),
@@ -145,14 +145,15 @@ def _known(context: CorpusSpec, conversion: Conversion) -> Row:
     article = context.articles.get(conversion.article_id)
     source = context.corpus.articles
     if article is None:
-        known = (None, None, None, None, None, source.language, None, None, source.rights_holder)
+        known = (None, None, None, None, None, None, source.language, None, None, source.rights_holder)
         return (*known, source.redistribute, [])
     return (
         article.title,
         article.outlet,
         article.agency,
         article.dateline,
-        article.date,
+        article.published,
+        article.updated,
         article.language,
         article.machine_translated,
         article.url,

@@ -62,6 +62,10 @@ class Block(Record):
     end: Annotated[int, Meta(description="Offset after the last code point.")]
     head: Annotated[str, Meta(description="The words at the beginning of the block. They verify `start`.")] = ""
     tail: Annotated[str, Meta(description="The words at the end of the block. They verify `end`.")] = ""
+    event: Annotated[
+        str | None,
+        Meta(description="The id of the event that the block reports, if it is not the article's event."),
+    ] = None
 
 
 class Article(Record):
@@ -83,7 +87,8 @@ class Article(Record):
     outlet: Annotated[str | None, Meta(description="The publisher of the article.")] = None
     agency: Annotated[str | None, Meta(description="The news agency whose report the article uses.")] = None
     dateline: Annotated[str | None, Meta(description="The place names before the first sentence.")] = None
-    date: Annotated[str | None, Meta(description="The date of publication, as YYYY-MM-DD.")] = None
+    published: Annotated[str | None, Meta(description="The date of publication, as YYYY-MM-DD.")] = None
+    updated: Annotated[str | None, Meta(description="The date of the last update, as YYYY-MM-DD.")] = None
     language: Annotated[str | None, Meta(description='The language, as a code of ISO 639 such as "en".')] = None
     machine_translated: Annotated[bool | None, Meta(description="Whether a machine translated the text.")] = None
     url: Annotated[str | None, Meta(description="The address of the article.")] = None

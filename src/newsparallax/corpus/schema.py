@@ -101,7 +101,7 @@ MADE_BY: dict[str, Type] = {
 DERIVED: dict[str, Type] = {"outlet": STRING, "block_kind": STRING, "support": INT, "overruled": BOOL}
 REFERENTS: dict[str, Type] = {"referent_ids": ListOf(STRING)}
 REPAIRED: dict[str, Type] = {"repair": STRING, "original_start": INT, "original_end": INT}
-BLOCK = Struct({"kind": STRING, "start": OFFSET, "end": OFFSET})
+BLOCK = Struct({"kind": STRING, "start": OFFSET, "end": OFFSET, "event_id": STRING})
 ANNOTATION = Struct({"annotation_id": NAME, "task_id": NAME, "annotator": STRING, "annotator_kind": KIND, "editor": STRING, "ground_truth": BOOL, "cancelled": BOOL, "spans": INT})  # fmt: skip  # noqa: E501
 ARTICLE: dict[str, Type] = {
     "article_id": ID,
@@ -113,7 +113,8 @@ ARTICLE: dict[str, Type] = {
     "outlet": STRING,
     "agency": STRING,
     "dateline": STRING,
-    "date": STRING,
+    "published": STRING,
+    "updated": STRING,
     "language": STRING,
     "machine_translated": BOOL,
     "url": NAME,
@@ -271,7 +272,8 @@ CONFIGS: dict[str, Config] = {
             "title": "headline",
             "agency": "news agency",
             "dateline": "place in the article's dateline",
-            "date": "day of publication, year-month-day",
+            "published": "day of publication, year-month-day",
+            "updated": "day of the last update, year-month-day",
             "language": "language of the text, ISO 639",
             "machine_translated": "whether the text is a machine translation; null if unknown",
             "url": "address of the published article",
@@ -279,7 +281,7 @@ CONFIGS: dict[str, Config] = {
             "redistribute": "whether the text may be redistributed",
             "inferred": "fields whose values are inferred, each with the reason",
             "metadata": "other data of the annotation task, JSON",
-            "blocks": "parts of the page with their offsets: kind, start, end",
+            "blocks": "parts of the page: kind, offsets, and the event that each reports",
             "state": "annotated, annotated_empty (no span), cancelled (by all) or unannotated",
             "annotations": "all annotations of the article: annotator, starred or cancelled, number of spans",
         },

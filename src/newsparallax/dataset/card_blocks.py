@@ -252,7 +252,7 @@ def _articles(context: CorpusSpec, manifest: Manifest) -> Iterator[str]:
     if not articles or len(articles) > LISTED:
         return
     yield ""
-    fields = ("event", "outlet", "agency", "date", "language", "machine_translated", "rights_holder", "redistribute")
+    fields = ("event", "outlet", "agency", "published", "updated", "language", "machine_translated", "rights_holder", "redistribute")  # fmt: skip  # noqa: E501
     yield from table(
         ("article", *(field.replace("_", " ") for field in fields)),
         ((f"`{key}`", *(_known(article, field) for field in fields)) for key, article in articles.items()),
