@@ -395,7 +395,12 @@ def test_what_counts_as_spelling_a_word(source, found):
     assert [word for _, word in spoken(source, set(OURS))] == found
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda path: path.stem)
+SOURCES = sorted(
+    {*(ROOT / "src").rglob("*.py")} - {ROOT / "src/newsparallax/cli/explanations.py"}
+)  # it quotes messages
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_nothing_of_ours_is_spelled_in_the_source(path):
     assert spoken(path.read_text("utf-8"), set(OURS)) == []
 
