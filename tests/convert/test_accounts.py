@@ -121,7 +121,7 @@ def test_a_bad_block_leaves_the_paragraphs(tmp_path):
     articles = {"x": {"file": "x.txt", "sha256": digest, "blocks": blocks}}
     built = build_case(tmp_path, {"seeds": seed, "articles": articles})
     assert built.codes == {"bad-block": 1}
-    assert built.rows("articles")[0]["blocks"] == [{"kind": "paragraph", "start": 0, "end": 20}]
+    assert built.rows("articles")[0]["blocks"] == [{"kind": "paragraph", "start": 0, "end": 20, "event_id": None}]
 
 
 LAID = "Top line\n\nOSLO - Ann met Bob in Oslo. Then she left.\nIt rained.\n\n \n***\n\nThe end.  "

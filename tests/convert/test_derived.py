@@ -119,5 +119,5 @@ def test_outlet_and_kind_of_block(tmp_path):
     assert (first["outlet"], first["block_kind"]) == ("The Bee", "headline")
     assert second["block_kind"] == "paragraph"
     (article,) = built.rows("articles")
-    assert [block["event_id"] for block in article["blocks"]] == ["other", "x"]
+    assert [block["event_id"] for block in article["blocks"]] == ["other", None]
     assert {article["event_id"], first["event_id"], second["event_id"]} == {"x"}  # the article decides the split

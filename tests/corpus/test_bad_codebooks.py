@@ -676,8 +676,8 @@ CASES = {
     ),
     "article-date-unquoted": Bad(
         "articles.toml",
-        f"[{SEED}]\nfile = 'a'\nsha256 = 'b'\ndate = 2024-01-21\n".encode(),
-        "articles.toml: 000_17c0edab667c03c9.date: expected text in quotation marks, found 2024-01-21 "
+        f"[{SEED}]\nfile = 'a'\nsha256 = 'b'\npublished = 2024-01-21\n".encode(),
+        "articles.toml: 000_17c0edab667c03c9.published: expected text in quotation marks, found 2024-01-21 "
         '(write "2024-01-21")',
     ),
     "block-kind": Bad(

@@ -450,7 +450,7 @@ GOLDEN: list[tuple[Callable[[Case], None], str | None, list[str]]] = [
             "minor vote added votes 23/s-e3d8d5e4753ebf0f in a3: layer names, labels LOC, start 36, end 40",
             "patch who made the gold of article a3: adjudicated False -> True, gold single -> adjudicated",
             "patch annotation corrected a3: 3/13.ground_truth False -> True",
-            "patch who made the span names s-ae64597b40b3e73c in a3: adjudicated False -> True, gold single -> adjudicated",  # noqa: E501
+            "patch who made the span names s-ae64597b40b3e73c in a3: support 1 -> 2, adjudicated False -> True, gold single -> adjudicated",  # noqa: E501
             "patch vote corrected votes 13/s-ae64597b40b3e73c in a3: ground_truth False -> True",
             "patch rows that repeat other rows tokens: 1",
         ],

@@ -119,7 +119,7 @@ def _article(
         None if text is None else text_digest(text),
         *_known(context, conversion),
         sorted_json(conversion.metadata),
-        [(block.kind, block.start, block.end, block.event or conversion.event_id) for block in blocks],
+        [(block.kind, block.start, block.end, block.event) for block in blocks],
         STATES.index(conversion.state),
         *made_by(gold),
         list(_annotations(conversion)),

@@ -3,7 +3,8 @@
 No type is inferred from data. Label names have codebook order, and an empty list has the same type as a filled list.
 
 The meaning of a column (its role) is declared only here. Code that reads rows uses roles, never names. Types derived
-from a codebook have a role. For datasets read from files or a hub, `role_of` finds the role from the path of a column.
+from a codebook have a role; that of a column which repeats what other columns say is "repeated". For datasets read from
+files or a hub, `role_of` finds the role from the path of a column.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ KINDS = ("human", "model", "unknown")
 DIRECTIONS = ("right", "left", "bi")
 
 
-Role = Literal["value", "id", "event", "offset", "words", "label", "made_by", "spans", "relation"]
+Role = Literal["value", "id", "event", "offset", "words", "label", "made_by", "spans", "relation", "repeated"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
@@ -98,8 +99,13 @@ MADE_BY: dict[str, Type] = {
     "gold": ClassLabel(METHODS, "made_by"),
     "annotation_id": Scalar("string", "made_by", unique=True),
 }
-DERIVED: dict[str, Type] = {"outlet": STRING, "block_kind": STRING, "support": INT, "overruled": BOOL}
-REFERENTS: dict[str, Type] = {"referent_ids": ListOf(STRING)}
+DERIVED: dict[str, Type] = {
+    "outlet": Scalar("string", "repeated"),
+    "block_kind": Scalar("string", "repeated"),
+    "support": Scalar("int64", "made_by"),
+    "overruled": Scalar("bool", "made_by"),
+}
+REFERENTS: dict[str, Type] = {"referent_ids": ListOf(Scalar("string", "repeated"))}
 REPAIRED: dict[str, Type] = {"repair": STRING, "original_start": INT, "original_end": INT}
 BLOCK = Struct({"kind": STRING, "start": OFFSET, "end": OFFSET, "event_id": STRING})
 ANNOTATION = Struct({"annotation_id": NAME, "task_id": NAME, "annotator": STRING, "annotator_kind": KIND, "editor": STRING, "ground_truth": BOOL, "cancelled": BOOL, "spans": INT})  # fmt: skip  # noqa: E501
@@ -281,7 +287,7 @@ CONFIGS: dict[str, Config] = {
             "redistribute": "whether the text may be redistributed",
             "inferred": "fields whose values are inferred, each with the reason",
             "metadata": "other data of the annotation task, JSON",
-            "blocks": "parts of the page: kind, offsets, and the event that each reports",
+            "blocks": "parts of the page: kind, offsets, and the event that they report, if it is not the article's",
             "state": "annotated, annotated_empty (no span), cancelled (by all) or unannotated",
             "annotations": "all annotations of the article: annotator, starred or cancelled, number of spans",
         },

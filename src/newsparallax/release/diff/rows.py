@@ -84,7 +84,7 @@ class Form:
             yield ("article-split" if noun == "article" else "row-split"), "split", pair
         elif role == "event":
             yield ("article-event" if noun == "article" else "row-event"), name, pair
-        elif role == "spans":
+        elif role in ("spans", "repeated"):
             yield "row-repeats", name, ((), ())
         elif role == "relation":
             yield from self._relations(name, old or [], new or [])
@@ -181,7 +181,10 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _blocks(blocks: list[Row] | None) -> list[str]:
-    return [f"{block.get('kind')}:{block.get('start')}-{block.get('end')}" for block in blocks or []]
+    """Return the blocks as text: kind, offsets, and the event if it is not the article's."""
+    events = [f" {block['event_id']}" if block.get("event_id") else "" for block in blocks or []]
+    places = [f"{block.get('kind')}:{block.get('start')}-{block.get('end')}" for block in blocks or []]
+    return [place + event for place, event in zip(places, events, strict=True)]
 
 
 def _annotations(old: list[Row], new: list[Row]) -> Iterator[tuple[str, str, tuple[Any, Any]]]:
