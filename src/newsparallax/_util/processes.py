@@ -38,7 +38,7 @@ def usable_processors() -> int:
 
 @contextmanager
 def interrupts_deferred() -> Iterator[None]:
-    """Defer Ctrl-C until the block ends.
+    """Defer Ctrl-C until the block ends, for example while modules are imported: their locks could stay taken for ever.
 
     The handler is replaced, since blocking the signal is not enough: another thread may receive it, and Python then
     interrupts the main thread. Other threads than the main thread are never interrupted.

@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .._util import causes, refusal
+from .._util import causes, interrupts_deferred, refusal
 from ..corpus import Codebook, schema
 from ..errors import NewsParallaxError
 from ..ids import DIGEST_MODULUS
@@ -41,7 +41,8 @@ def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], i
     benefit. Raises NewsParallaxError, naming config and split, where a count, a feature or a quote differs from the
     written data.
     """
-    get_ready()
+    with interrupts_deferred():
+        get_ready()
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:  # next to the draft: removed even after a killed run
         try:
             _load_all(_Loader(folder, cache), codebook, rows, min(workers, 2))
