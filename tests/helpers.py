@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import resource
 import signal
@@ -101,9 +102,14 @@ def _write(path: Path, content: Any) -> None:
 
 
 def limit_file_size(limit: int) -> Callable[[], None]:
-    """Return a function for `preexec_fn` after which the process cannot write files of more than `limit` bytes."""
+    """Return a function for `preexec_fn` after which the process cannot write files of more than `limit` bytes.
+
+    Python caches a module's code in a file and does not notice that it is cut off, so the cache is switched off (where
+    the process inherits the environment).
+    """
 
     def limit_now() -> None:
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 

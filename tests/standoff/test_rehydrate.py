@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import tempfile
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -24,7 +22,7 @@ from hypothesis import strategies as st
 
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
-from helpers import CODEBOOK, CORPORA, ROOT, Dataset, build_case, span, task
+from helpers import CODEBOOK, CORPORA, ROOT, Dataset, build_case, limit_file_size, span, task
 from newsparallax.building import build
 from newsparallax.corpus import open_corpus
 from newsparallax.dataset import digest_of
@@ -460,8 +458,14 @@ def test_a_disk_that_takes_no_more(staged, tmp_path, limit, said):
     """At the file of copies, and at the largest that is written with its help."""
     full, release = staged
     limit = limit or (release / "croissant.json").stat().st_size - 1000
-    limited = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
-    ran = run(release, "--seeds", full.parent / "corpus/seeds", "--out", tmp_path / "deep/out", preexec_fn=limited)
+    ran = run(
+        release,
+        "--seeds",
+        full.parent / "corpus/seeds",
+        "--out",
+        tmp_path / "deep/out",
+        preexec_fn=limit_file_size(limit),
+    )
     assert (ran.returncode, ran.stdout) == (2, "")
     hint = "make room there, and run the command again; nothing was changed"
     assert ran.stderr == f"error: {tmp_path}/deep/out: {said}\n  {hint}\n"

@@ -6,12 +6,10 @@ import errno
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -22,7 +20,7 @@ from datasets.exceptions import DatasetGenerationError
 from small_corpora import ROOT, WITHHELD, Publisher, release, write_release
 from stand_in import TOKEN
 
-from helpers import span, task
+from helpers import limit_file_size, span, task
 from newsparallax.corpus import open_corpus
 from newsparallax.dataset import HubError, Seen, loaded_digest
 from newsparallax.errors import NewsParallaxError
@@ -280,8 +278,9 @@ def test_a_page_that_is_no_hub_is_told(tmp_path, page):
 def test_a_full_disk_of_this_machine_is_not_laid_on_the_hub(hub, tmp_path, monkeypatch):
     corpus = write_release(tmp_path / "corpus")
     published(hub, corpus)
-    limited = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (2_000, 2_000))
-    ran = release(hub.environment(), "diff", f"hub:{REPO}@v0.1.0", corpus / "build/0.1.0", preexec_fn=limited)
+    env = hub.environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
+    limited = limit_file_size(2_000)
+    ran = release(env, "diff", f"hub:{REPO}@v0.1.0", corpus / "build/0.1.0", preexec_fn=limited)
     assert ran.returncode == 2
     message = "error: could not fetch org/tiny at v0.1.0: File too large\n  make room in "
     assert message in ran.stderr  # after warnings of the client
