@@ -25,7 +25,7 @@ def test_a_push_makes_the_project_and_a_task_an_article(server, corpus):
     assert project["title"] == "a_push_makes_the_project_and_a_task_an_articl"
     assert project["label_config"].strip() == (corpus / "annotations/label_config.xml").read_text().strip()
     assert project["show_instruction"]
-    assert "special military operation" in project["expert_instruction"]
+    assert "enhanced interrogation" in project["expert_instruction"]
     texts = {task["data"]["article_id"]: task["data"]["text"] for task in tasks_of(server, project["id"])}
     assert {name: text.encode() for name, text in texts.items()} == {
         name: (corpus / "seeds" / f"{name}.txt").read_bytes() for name in (FIRST, SECOND)
