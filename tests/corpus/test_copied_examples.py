@@ -38,6 +38,15 @@ def test_every_part_of_the_codebook_is_read(parts, place):
     assert found == [(place, "she left the", "a")]
 
 
+def test_labels_and_values_may_be_called_like_the_keys_of_examples():
+    values = {"example": {}, "near_miss": {"definition": "*she left the*"}}
+    layer = {"labels": values, "attributes": {"example": {"kind": "choice", "values": values}}}
+    spec = {"codebook": {"version": "1"}, "texts": {}, "layers": {"example": layer}}
+    found = copied_examples(msgspec.convert(spec, Codebook), (), [("a", "She left the room.")])
+    places = [place for place, _, _ in found]
+    assert places == ["layers.example.labels.near_miss.definition", "layers.example.attributes.example.values.near_miss.definition"]  # fmt: skip  # noqa: E501
+
+
 @pytest.mark.parametrize(
     "instructions",
     [

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ..text import word_runs
-from .codebook import Codebook
+from .codebook import Codebook, Example, NearMiss
 
 RUN = 3  # words
 SEEDS = 1000
@@ -33,7 +33,7 @@ def copied_examples(
     """
     allowed = {run for name in names for run in word_runs(name, RUN)}
     holders: dict[str, list[tuple[str, str]]] = {}  # run -> key path and text of the examples that have it
-    for place, example in _examples(msgspec.to_builtins(codebook)):
+    for place, example in _examples(codebook):
         for run in word_runs(example, RUN):
             if run not in allowed:
                 holders.setdefault(run, []).append((place, example))
@@ -48,14 +48,14 @@ def copied_examples(
 
 def _examples(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Yield the key path and the text of every example in a part of the codebook."""
-    if isinstance(value, dict):
+    if isinstance(value, Example | NearMiss):
+        yield place, value.text
+        yield from _examples(getattr(value, "why", ""), f"{place}.why")
+    elif isinstance(value, msgspec.Struct):
+        yield from _examples({name: getattr(value, name) for name in value.__struct_fields__}, place)
+    elif isinstance(value, dict):
         for key, part in value.items():
-            inside = f"{place}.{key}" if place else key
-            if key in ("example", "near_miss") and part:
-                yield inside, part["text"]
-                yield from _examples(part.get("why", ""), f"{inside}.why")
-            else:
-                yield from _examples(part, inside)
+            yield from _examples(part, f"{place}.{key}" if place else key)
     elif isinstance(value, list):
         for number, part in enumerate(value, 1):
             yield from _examples(part, f"{place}[{number}]")

@@ -1,7 +1,7 @@
 """Runs of consecutive words, to find the same words in two texts regardless of case, spaces and punctuation.
 
-A word consists of letters and digits. In scripts without spaces between words, each character is a word of its own and
-counts less: two of three for Han and kana, one of three for Thai, Lao, Khmer and Myanmar (without combining marks).
+A word consists of letters and digits. In scripts without spaces between words, each character counts as a part of a
+word: two thirds for Han and kana, one third for Thai, Lao, Khmer and Myanmar (combining marks do not count).
 """
 
 from __future__ import annotations
