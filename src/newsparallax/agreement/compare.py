@@ -54,7 +54,7 @@ def compare_article(context: CorpusSpec, conversion: Conversion, *, gold: bool =
     Without `gold`, there is no comparison with the starred annotation.
     """
     newest = newest_of_each(marked for marked in conversion.marked if not marked.ground_truth)
-    counted = [marked for marked in newest if not _adjudicates(context, marked)]
+    counted = [marked for marked in newest if not context.adjudicates(marked.annotator.name)]
     starred = _adjudicated(conversion) if gold else None
     if len(counted) + (starred is not None) < 2:
         return Compared()
@@ -74,11 +74,6 @@ def _adjudicated(conversion: Conversion) -> ConvertedAnnotation | None:
     if conversion.gold is None or not conversion.gold.adjudicated:
         return None
     return next(marked for marked in conversion.marked if marked.spans is conversion.gold.spans)
-
-
-def _adjudicates(context: CorpusSpec, marked: ConvertedAnnotation) -> bool:
-    who = context.annotators.get(marked.annotator.name)
-    return who is not None and who.role == "adjudicator"
 
 
 def count_article(agreement: Agreement, context: CorpusSpec, conversion: Conversion, compared: Compared) -> None:

@@ -28,8 +28,8 @@ class DerivedColumns:
         self._context = context
         self._outlet = article.outlet if article else None
         self._blocks = {name: ([block.start for block in several], several) for name, several in blocks.items()}
-        adjudicators = {name for name, annotator in context.annotators.items() if annotator.role == "adjudicator"}
-        votes = [marked for marked in newest_of_each(conversion.marked) if marked.annotator.name not in adjudicators]
+        newest = newest_of_each(conversion.marked)
+        votes = [marked for marked in newest if not context.adjudicates(marked.annotator.name)]
         self._votes = [_by_extent(marked.spans) for marked in votes]
         self._gold = _by_extent(conversion.gold.spans if conversion.gold else [])
 

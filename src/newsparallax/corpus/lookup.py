@@ -162,6 +162,11 @@ class CorpusSpec:
         name, layer = self.document_of_control[control]
         return layer.text or (to_name if to_name in self.codebook.texts else self.codebook.main_text), name
 
+    def adjudicates(self, name: str) -> bool:
+        """Whether the annotator with this pseudonym is registered as an adjudicator."""
+        annotator = self.annotators.get(name)
+        return annotator is not None and annotator.role == "adjudicator"
+
     def pseudonym(self, number: str) -> str | None:
         """Return the annotator in annotators.toml with this number or name, or None."""
         known = self._annotator_of_id.get(number)
