@@ -1,8 +1,10 @@
-"""Derived columns of gold spans: outlet, kind of block, support, overruled, referents."""
+"""Derived columns of gold spans: outlet, kind of block, support, overruled, referents, quotation and its voice."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from helpers import CODEBOOK, build_case, item, span, task
 
@@ -121,3 +123,82 @@ def test_outlet_and_kind_of_block(tmp_path):
     (article,) = built.rows("articles")
     assert [block["event_id"] for block in article["blocks"]] == ["other", None]
     assert {article["event_id"], first["event_id"], second["event_id"]} == {"x"}  # the article decides the split
+
+
+SPOKEN = {
+    "who": {
+        "labels": {"PER": {}},
+        "referent": ["entity"],
+        "attributes": {"entity": {"kind": "ref", "many": True}},
+    },
+    "quotes": {"labels": {"CONTENT": {}}, "speaker": "source", "relations": {"source": {"to": ["who"]}}},
+}
+EXTENTS = st.tuples(st.integers(0, 19), st.integers(1, 8)).map(lambda pair: (pair[0], min(sum(pair), 20)))
+
+
+def mark(layer, label, start, end, name):
+    return span(start, end, TEXT[start:end], label, id=name) | {"from_name": layer}
+
+
+def spoken(tmp_path, marks):
+    case = {
+        "codebook": CODEBOOK | {"layers": SPOKEN},
+        "entities": {"ann": {"type": "PER"}, "bob": {"type": "PER"}},
+        "corpus": {"articles": {"from_tasks": True}, "offsets": {"edge_spaces": "keep"}},
+        "exports": {"a.json": [task(TEXT, marks)]},
+    }
+    return build_case(tmp_path, case)
+
+
+def test_the_voice_of_a_span_is_the_source_of_the_innermost_quotation(tmp_path):
+    def arrow(start, end):
+        return {"type": "relation", "from_id": start, "to_id": end, "direction": "right", "labels": ["source"]}
+
+    marks = [
+        mark("who", "PER", 0, 3, "ann"), item("ann", "who_entity", "choices", {"choices": ["ann"]}),
+        mark("who", "PER", 8, 11, "bob"), item("bob", "who_entity", "choices", {"choices": ["bob"]}),
+        mark("quotes", "CONTENT", 4, 19, "outer"), arrow("outer", "ann"),
+        mark("quotes", "CONTENT", 4, 11, "inner"), arrow("inner", "bob"), arrow("inner", "ann"),
+        mark("quotes", "CONTENT", 12, 14, "nobody's"),
+        mark("who", "PER", 12, 14, "in"), mark("who", "PER", 15, 19, "oslo"),
+    ]  # fmt: skip
+    built = spoken(tmp_path, marks)
+    assert built.codes == {}
+    ids = {row["span_id"]: row["quote"] for row in built.rows("quotes")}
+
+    def voices(layer):
+        return [(row["quote"], ids.get(row["quote_id"]), row["voice_ids"]) for row in built.rows(layer)]
+
+    assert voices("who") == [
+        ("Ann", None, []),
+        ("Bob", "met Bob", ["ann", "bob"]),
+        ("in", "in", []),
+        ("Oslo", "met Bob in Oslo", ["ann"]),
+    ]
+    assert voices("quotes") == [
+        ("met Bob in Oslo", None, []),
+        ("met Bob", "met Bob in Oslo", ["ann"]),
+        ("in", "met Bob in Oslo", ["ann"]),
+    ]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(quotes=st.sets(EXTENTS, max_size=6), mentions=st.sets(EXTENTS, max_size=4))
+def test_the_innermost_quotation_is_the_shortest_that_holds_the_span(tmp_path_factory, quotes, mentions):
+    marks = [mark("quotes", "CONTENT", *extent, f"q{extent}") for extent in sorted(quotes)]
+    marks += [mark("who", "PER", *extent, f"m{extent}") for extent in sorted(mentions)]
+    built = spoken(tmp_path_factory.mktemp("spoken"), marks)
+    extents = {row["span_id"]: (row["start"], row["end"]) for row in built.rows("quotes")}
+    for layer in ("quotes", "who"):
+        for row in built.rows(layer):
+            own = (row["start"], row["end"])
+            holding = [q for q in quotes if q[0] <= own[0] and own[1] <= q[1] and (layer == "who" or q != own)]
+            found = extents.get(row["quote_id"])
+            assert (found in holding) if holding else found is None
+            if found:
+                assert found[1] - found[0] == min(end - start for start, end in holding)
+
+
+def test_without_a_layer_of_quotations_there_are_no_such_columns(tmp_path):
+    (row,) = rows(tmp_path, ann())
+    assert not {"quote_id", "voice_ids"} & row.keys()

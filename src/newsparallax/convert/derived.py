@@ -1,4 +1,4 @@
-"""Derived columns of gold spans: what is known of their articles, and how the annotators' marks support them."""
+"""Derived columns of gold spans: quotations that hold them, facts of their articles, support by annotators."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from ..corpus import Block, CorpusSpec
+from ..corpus import Block, CorpusSpec, Layer
 from .article import Conversion
 from .model import Span
 from .people import newest_of_each
 
 Extent = tuple[str, str, int, int]  # layer, text, start, end
-Derived = tuple[str | None, str | None, int, bool]  # in the order of `schema.DERIVED`
+Derived = tuple[Any, ...]  # in the order of `schema.derived`
 
 
 class DerivedColumns:
@@ -31,17 +31,35 @@ class DerivedColumns:
         newest = newest_of_each(conversion.marked)
         votes = [marked for marked in newest if not context.adjudicates(marked.annotator.name)]
         self._votes = [_by_extent(marked.spans) for marked in votes]
-        self._gold = _by_extent(conversion.gold.spans if conversion.gold else [])
+        gold = conversion.gold.spans if conversion.gold else []
+        self._gold = _by_extent(gold)
+        self._speakers = context.codebook.speakers
+        self._quotes = [span for span in gold if span.layer in self._speakers]
 
     def of(self, span: Span) -> Derived:
-        """Return outlet, kind of the block in which the span begins, support, and whether annotators are overruled."""
+        """Return the quotation and its voice, outlet, kind of block, support, and whether annotators are overruled.
+
+        The kind is that of the block in which the span begins. Only codebooks with a layer of quotations have the first
+        two.
+        """
         extent = _extent(span)
         marked = [votes.get(extent, ()) for votes in self._votes]
         support = sum(any(other.labels == span.labels for other in others) for others in marked)
         starts, blocks = self._blocks.get(span.text_name, ([], []))
         number = bisect_right(starts, span.start) - 1
         kind = blocks[number].kind if number >= 0 and span.start < blocks[number].end else None
-        return self._outlet, kind, support, self._overruled(span, marked, support)
+        spoken = self._spoken(span) if self._speakers else ()
+        return *spoken, self._outlet, kind, support, self._overruled(span, marked, support)
+
+    def _spoken(self, span: Span) -> tuple[str | None, list[str]]:
+        """Return the id of the innermost quotation that holds the span, and the ids of its source."""
+        quote = min((quote for quote in self._quotes if _holds(quote, span)), key=_by_length, default=None)
+        if quote is None:
+            return None, []
+        layers = self._context.codebook.layers
+        sources = [link.target for link in quote.links if link.name == self._speakers[quote.layer]]
+        ids = (id_ for source in sources for id_ in referents(layers[source.layer], source.attributes))
+        return quote.span_id, sorted(set(ids))
 
     def _overruled(self, span: Span, marked: list[Any], support: int) -> bool:
         """Whether at least two annotators agree with one another about the span's extent, but not with the gold."""
@@ -64,6 +82,23 @@ class DerivedColumns:
             for name, value in span.attributes.items()
             if name in attributes and attributes[name].kind != "text"
         }
+
+
+def referents(layer: Layer, values: Mapping[str, Any]) -> list[str]:
+    """Return the ids that a span of the layer with these values refers to."""
+    ids: str | list[str] = next(filter(None, map(values.get, layer.referent)), [])
+    return [ids] if isinstance(ids, str) else ids
+
+
+def _holds(quote: Span, span: Span) -> bool:
+    """Whether a quotation holds another span; of two quotations with one extent, neither holds the other."""
+    if quote.text_name != span.text_name or not quote.start <= span.start <= span.end <= quote.end:
+        return False
+    return quote.layer != span.layer or (quote.start, quote.end) != (span.start, span.end)
+
+
+def _by_length(span: Span) -> tuple[int, str]:
+    return span.end - span.start, span.span_id
 
 
 def _equal(span: Span, others: list[Span]) -> bool:

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from ..corpus import LEVELS, METHODS, Codebook, Layer, arrow_schema, configs, schema
 from .article import Conversion, sorted_json
-from .derived import Derived
+from .derived import Derived, referents
 from .gold import Gold
 from .model import ArticleText, ConvertedAnnotation, Span, SpanRelation
 
@@ -81,7 +81,6 @@ _FIELDS = attrgetter("span_id", "layer", "region_id", "start", "end", "labels", 
 _SPAN = schema.arrow_schema(schema.Struct({**schema.PLACE, "layer": schema.STRING, **schema.REPAIRED}))
 _TARGET = ("span_id", "layer", "start", "end", "quote")  # the fields of a relation that describe its target
 _NESTED = ("span_id", "start", "end", "quote")
-_DERIVED = Column(schema.arrow_type(schema.Struct(schema.DERIVED)))
 _MADE_BY = Column(schema.arrow_type(schema.Struct(schema.MADE_BY)))
 _WHO_FIELDS = ("annotation_id", "task_id", "annotator", "annotator_kind", "editor", "ground_truth")
 _WHO = Column(schema.arrow_type(schema.Struct({name: schema.VOTE[name] for name in _WHO_FIELDS})))
@@ -110,6 +109,7 @@ class SpanTables:
 
     def __init__(self, codebook: Codebook) -> None:
         self._codebook = codebook
+        self._derived_columns = Column(schema.arrow_type(schema.Struct(schema.derived(codebook))))
         self._spans: list[Span] = []
         self._quotes: list[str] = []
         self._text_of: list[int] = []  # by span
@@ -217,10 +217,10 @@ class SpanTables:
             marks += [links.of(key, positions) for key in layer.relations]
             texts = [self._text_of[position] for position in positions]
             by = makers.take(pa.array(texts, pa.int32()))
-            referents = [_referents(layer, [attributes[position] for position in positions])] if layer.referent else []
-            derived = _DERIVED.array(self._derived[name]).flatten()
+            meant = [_referents(layer, [attributes[position] for position in positions])] if layer.referent else []
+            derived = self._derived_columns.array(self._derived[name]).flatten()
             repaired = [rows[part] for part in schema.REPAIRED]
-            columns = [*(rows[part] for part in schema.PLACE), *marks, *referents, *derived, *by, *repaired]
+            columns = [*(rows[part] for part in schema.PLACE), *marks, *meant, *derived, *by, *repaired]
             tables[name] = pa.Table.from_arrays(columns, schema=shape)
             inside = pa.StructArray.from_arrays(
                 [*(rows[part] for part in _NESTED), *marks],
@@ -325,8 +325,7 @@ def _sorted(links: list[SpanRelation]) -> list[SpanRelation]:
 
 def _referents(layer: Layer, several: list[dict[str, Any]]) -> pa.Array:
     """Return the ids that spans with these values refer to, as lists."""
-    lists: list[Any] = [next(filter(None, map(values.get, layer.referent)), ()) for values in several]
-    return pa.array([[ids] if isinstance(ids, str) else ids for ids in lists], pa.list_(pa.string()))
+    return pa.array([referents(layer, values) for values in several], pa.list_(pa.string()))
 
 
 def _named(several: Iterable[dict[str, Any]]) -> pa.Array:

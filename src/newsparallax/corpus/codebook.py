@@ -254,6 +254,13 @@ class Layer(Record, dict=True):
             "stands for; the first that has a value counts. With this key, rows have the column `referent_ids`."
         ),
     ] = []
+    speaker: Annotated[
+        str | None,
+        Meta(
+            description="In a layer of quotations: the relation that leads to whoever is quoted. With this key in a "
+            "layer, the rows of all layers have the columns `quote_id` and `voice_ids`."
+        ),
+    ] = None
     attributes: Annotated[
         dict[str, Attribute],
         Meta(description="The values that annotators give to a span, each as a table."),
@@ -379,6 +386,11 @@ class Codebook(Record, dict=True):
     def token_layer(self) -> str | None:
         """The layer of the `tokens` config: the layer that `tokens` names, else the first layer."""
         return self.tokens.layer or next(iter(self.layers), None)
+
+    @cached_property
+    def speakers(self) -> dict[str, str]:
+        """Map from each layer of quotations to the relation that leads to whoever is quoted."""
+        return {name: layer.speaker for name, layer in self.layers.items() if layer.speaker}
 
     def fields(self) -> Iterator[tuple[str, Field]]:
         """Yield each attribute and document layer with its key path in the file."""

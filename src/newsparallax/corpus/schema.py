@@ -105,6 +105,10 @@ DERIVED: dict[str, Type] = {
     "support": Scalar("int64", "made_by"),
     "overruled": Scalar("bool", "made_by"),
 }
+SPOKEN: dict[str, Type] = {
+    "quote_id": Scalar("string", "repeated"),
+    "voice_ids": ListOf(Scalar("string", "repeated")),
+}
 REFERENTS: dict[str, Type] = {"referent_ids": ListOf(Scalar("string", "repeated"))}
 REPAIRED: dict[str, Type] = {"repair": STRING, "original_start": INT, "original_end": INT}
 BLOCK = Struct({"kind": STRING, "start": OFFSET, "end": OFFSET, "event_id": STRING})
@@ -173,7 +177,7 @@ WINDOW: dict[str, Type] = {
 }
 
 _LABEL: dict[str, Type] = {"label": ClassLabel((), "label"), "labels": ListOf(ClassLabel((), "label"))}
-_SPAN: dict[str, Type] = {**PLACE, **_LABEL, **REFERENTS, **DERIVED, **MADE_BY, **REPAIRED}
+_SPAN: dict[str, Type] = {**PLACE, **_LABEL, **REFERENTS, **SPOKEN, **DERIVED, **MADE_BY, **REPAIRED}
 _MEANINGS = {  # of columns that several configs share; the codebook describes the columns of layers
     "span_id": "id of the span; a corrected span keeps it",
     "article_id": "id of the article",
@@ -187,6 +191,8 @@ _MEANINGS = {  # of columns that several configs share; the codebook describes t
     "block_kind": "kind of the block in which the span begins; null outside of blocks",
     "support": "number of annotators who marked the same span with the same labels; adjudicators do not count",
     "overruled": "whether two or more annotators agree with one another on the span, its values and relations, but not with gold",  # noqa: E501
+    "quote_id": "id of the innermost quotation that holds the span, null if none; only with `speaker` in the codebook",
+    "voice_ids": "ids of the entities that are the source of this quotation; empty if the annotation names none",
     "referent_ids": "ids of the entities that the words refer to; only in layers with `referent` in the codebook",
     "annotator": "pseudonym of the annotator; for gold, of the annotators who decided (joined by `+`)",
     "annotator_kind": "kind of annotator: human, model or unknown",
@@ -243,9 +249,16 @@ def _span_fields(layer: Layer) -> dict[str, Type]:
     return {name: labels, **attributes, **relations}
 
 
-def _rows(layer: Layer) -> Struct:
+def _rows(codebook: Codebook, layer: Layer) -> Struct:
     referents = REFERENTS if layer.referent else {}
-    return Struct({**PLACE, **_span_fields(layer), **referents, **DERIVED, **MADE_BY, **REPAIRED})
+    return Struct(
+        {**PLACE, **_span_fields(layer), **referents, **derived(codebook), **MADE_BY, **REPAIRED},
+    )
+
+
+def derived(codebook: Codebook) -> dict[str, Type]:
+    """Return the columns of span rows that are derived from blocks, quotations and the annotators' marks."""
+    return {**(SPOKEN if codebook.speakers else {}), **DERIVED}
 
 
 def _articles(codebook: Codebook) -> Struct:
@@ -336,9 +349,9 @@ def _of_layer(name: str) -> Config:
         noun="span",
         key=("span_id",),
         one_row=f"a gold span of the layer `{name}`",
-        shape=lambda codebook: _rows(codebook.layers[name]),
+        shape=lambda codebook: _rows(codebook, codebook.layers[name]),
         fixed=(_SPAN, LINK.fields),
-        known={**PLACE, **DERIVED, **MADE_BY, **REPAIRED},
+        known={**PLACE, **SPOKEN, **DERIVED, **MADE_BY, **REPAIRED},
         meanings={},
     )
 

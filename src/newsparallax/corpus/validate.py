@@ -213,6 +213,13 @@ def _referents(codebook: Codebook) -> Found:
                 yield f"layers.{name}.referent", f"expected attributes of kind ref ({_listed(refs)}), found {key!r}"
 
 
+def _speakers(codebook: Codebook) -> Found:
+    for name, speaker in codebook.speakers.items():
+        known = codebook.layers[name].relations
+        if speaker not in known:
+            yield f"layers.{name}.speaker", f"expected a relation of the layer ({_listed(known)}), found {speaker!r}"
+
+
 def _when(place: str, when: RequiredWhen | None, attributes: dict[str, Attribute]) -> Found:
     if when is None:
         return
@@ -330,6 +337,7 @@ CODEBOOK_RULES: tuple[Callable[[Codebook], Found], ...] = (
     _texts,
     _conditions,
     _referents,
+    _speakers,
     _relations,
     _controls,
     _hotkeys,

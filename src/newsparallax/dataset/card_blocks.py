@@ -204,7 +204,7 @@ def _configs(codebook: Codebook, manifest: Manifest) -> Iterator[str]:
     yield from table(("config", "rows:", "one row is"), rows)
     yield from ("", "Columns of every span config, in addition to those of its layer (below):", "")
     referents = schema.REFERENTS if any(layer.referent for layer in codebook.layers.values()) else {}
-    yield from _columns({**schema.PLACE, **referents, **schema.DERIVED, **schema.MADE_BY, **schema.REPAIRED})
+    yield from _columns({**schema.PLACE, **referents, **schema.derived(codebook), **schema.MADE_BY, **schema.REPAIRED})
     yield from ("", "A relation of a span is a record of its target span:", "")
     yield from _columns(schema.LINK.fields)
     for name, config in schema.CONFIGS.items():
