@@ -34,7 +34,7 @@ class Bad(NamedTuple):
     message: str
 
 
-VOICE = "layers.euphemisms.attributes.voice"
+TOPIC = "layers.euphemisms.attributes.topic"
 
 
 def write(folder: Path, bad: Bad) -> Path:
@@ -70,15 +70,15 @@ CASES = {
     # ---- keys and types
     "unknown-key": Bad(
         "codebook.toml",
-        {f"{VOICE}.vaules": {}},
-        "codebook.toml: layers.euphemisms.attributes.voice: unknown key vaules; expected one of "
+        {f"{TOPIC}.vaules": {}},
+        "codebook.toml: layers.euphemisms.attributes.topic: unknown key vaules; expected one of "
         "kind, title, question, many, required, control, former_controls, registry, values, ordered, rules, "
         "labels, required_for, required_when, types_match_label; did you mean values?",
     ),
     "unknown-key-nothing-like-it": Bad(
         "codebook.toml",
-        {f"{VOICE}.zzz": 1},
-        "codebook.toml: layers.euphemisms.attributes.voice: unknown key zzz; expected one of kind, "
+        {f"{TOPIC}.zzz": 1},
+        "codebook.toml: layers.euphemisms.attributes.topic: unknown key zzz; expected one of kind, "
         "title, question, many, required, control, former_controls, registry, values, ordered, rules, labels, "
         "required_for, required_when, types_match_label",
     ),
@@ -96,19 +96,19 @@ CASES = {
     ),
     "wrong-type-text": Bad(
         "codebook.toml",
-        {f"{VOICE}.question": 7},
-        "codebook.toml: layers.euphemisms.attributes.voice.question: expected text in quotation marks, "
+        {f"{TOPIC}.question": 7},
+        "codebook.toml: layers.euphemisms.attributes.topic.question: expected text in quotation marks, "
         'found 7 (write "7")',
     ),
     "wrong-type-bool": Bad(
         "codebook.toml",
-        {f"{VOICE}.required": "yes"},
-        'codebook.toml: layers.euphemisms.attributes.voice.required: expected true or false, found "yes"',
+        {f"{TOPIC}.required": "yes"},
+        'codebook.toml: layers.euphemisms.attributes.topic.required: expected true or false, found "yes"',
     ),
     "wrong-type-table": Bad(
         "codebook.toml",
-        {VOICE: "choice"},
-        'codebook.toml: layers.euphemisms.attributes.voice: expected a table, found "choice"',
+        {TOPIC: "choice"},
+        'codebook.toml: layers.euphemisms.attributes.topic: expected a table, found "choice"',
     ),
     "wrong-type-list": Bad(
         "codebook.toml",
@@ -143,14 +143,14 @@ CASES = {
     ),
     "misspelled-kind": Bad(
         "codebook.toml",
-        {f"{VOICE}.kind": "coice"},
-        "codebook.toml: layers.euphemisms.attributes.voice.kind: expected one of choice, number, rating, "
+        {f"{TOPIC}.kind": "coice"},
+        "codebook.toml: layers.euphemisms.attributes.topic.kind: expected one of choice, number, rating, "
         'ref, taxonomy, text, found "coice"',
     ),
     "kind-missing": Bad(
         "codebook.toml",
-        {f"{VOICE}.kind": GONE},
-        "codebook.toml: layers.euphemisms.attributes.voice: the key kind is missing; expected one of "
+        {f"{TOPIC}.kind": GONE},
+        "codebook.toml: layers.euphemisms.attributes.topic: the key kind is missing; expected one of "
         "choice, number, rating, ref, taxonomy, text",
     ),
     "misspelled-overlap": Bad(
@@ -245,8 +245,8 @@ CASES = {
     ),
     "relation-is-an-attribute": Bad(
         "codebook.toml",
-        {"layers.euphemisms.relations.voice": {"to": ["cues"]}},
-        "codebook.toml: layers.euphemisms.relations.voice: voice is already an attribute of the layer; "
+        {"layers.euphemisms.relations.topic": {"to": ["cues"]}},
+        "codebook.toml: layers.euphemisms.relations.topic: topic is already an attribute of the layer; "
         "choose another name",
     ),
     "document-reserved": Bad(
@@ -267,8 +267,8 @@ CASES = {
     ),
     "choice-without-values": Bad(
         "codebook.toml",
-        {f"{VOICE}.values": GONE},
-        "codebook.toml: layers.euphemisms.attributes.voice.values: expected at least one value for a "
+        {f"{TOPIC}.values": GONE},
+        "codebook.toml: layers.euphemisms.attributes.topic.values: expected at least one value for a "
         "choice, found none",
     ),
     "values-of-a-text": Bad(
@@ -306,37 +306,42 @@ CASES = {
     "tokens-of-unknown-layer": Bad(
         "codebook.toml",
         {"tokens": {"layer": "names"}},
-        "codebook.toml: tokens.layer: expected one of entities, cues, euphemisms, stances, defects, found 'names'",
+        "codebook.toml: tokens.layer: expected one of entities, cues, quotes, euphemisms, stances, defects, found 'names'",
     ),
     "attribute-for-unknown-label": Bad(
         "codebook.toml",
-        {f"{VOICE}.labels": ["EUPHEMISM", "IRONY"]},
-        "codebook.toml: layers.euphemisms.attributes.voice.labels: expected labels from EUPHEMISM, "
+        {f"{TOPIC}.labels": ["EUPHEMISM", "IRONY"]},
+        "codebook.toml: layers.euphemisms.attributes.topic.labels: expected labels from EUPHEMISM, "
         "DYSPHEMISM, PLAIN, found 'IRONY'",
     ),
     "required-for-unknown-label": Bad(
         "codebook.toml",
-        {f"{VOICE}.required_for": ["EUPHEMISMS"]},
-        "codebook.toml: layers.euphemisms.attributes.voice.required_for: expected labels from "
+        {f"{TOPIC}.required_for": ["EUPHEMISMS"]},
+        "codebook.toml: layers.euphemisms.attributes.topic.required_for: expected labels from "
         "EUPHEMISM, DYSPHEMISM, PLAIN, found 'EUPHEMISMS'",
     ),
     "required-for-label-without-it": Bad(
         "codebook.toml",
-        {f"{VOICE}.labels": ["PLAIN"], f"{VOICE}.required_for": ["EUPHEMISM"]},
-        "codebook.toml: layers.euphemisms.attributes.voice.required_for: expected labels from "
+        {f"{TOPIC}.labels": ["PLAIN"], f"{TOPIC}.required_for": ["EUPHEMISM"]},
+        "codebook.toml: layers.euphemisms.attributes.topic.required_for: expected labels from "
         "`labels` (PLAIN), found 'EUPHEMISM'",
     ),
     "required-when-unknown-attribute": Bad(
         "codebook.toml",
-        {f"{VOICE}.required_when": {"attribute": "flag", "values": ["none"]}},
-        "codebook.toml: layers.euphemisms.attributes.voice.required_when.attribute: expected one of "
-        "plain_meaning, referent, topic, voice, flagged, found 'flag'",
+        {f"{TOPIC}.required_when": {"attribute": "flag", "values": ["none"]}},
+        "codebook.toml: layers.euphemisms.attributes.topic.required_when.attribute: expected one of "
+        "plain_meaning, referent, topic, flagged, found 'flag'",
     ),
     "required-when-unknown-value": Bad(
         "codebook.toml",
-        {f"{VOICE}.required_when": {"attribute": "flagged", "values": ["no"]}},
-        "codebook.toml: layers.euphemisms.attributes.voice.required_when.values: expected values of "
+        {f"{TOPIC}.required_when": {"attribute": "flagged", "values": ["no"]}},
+        "codebook.toml: layers.euphemisms.attributes.topic.required_when.values: expected values of "
         "flagged from none, scare_quotes, distancing, metalinguistic, found 'no'",
+    ),
+    "unknown-speaker": Bad(
+        "codebook.toml",
+        {"layers.quotes.speaker": "said_by"},
+        "codebook.toml: layers.quotes.speaker: expected a relation of the layer (source, cue), found 'said_by'",
     ),
     "unknown-registry": Bad(
         "codebook.toml",
@@ -346,21 +351,21 @@ CASES = {
     ),
     "types-of-a-choice": Bad(
         "codebook.toml",
-        {f"{VOICE}.types_match_label": True},
-        "codebook.toml: layers.euphemisms.attributes.voice.types_match_label: expected false: only a ref "
+        {f"{TOPIC}.types_match_label": True},
+        "codebook.toml: layers.euphemisms.attributes.topic.types_match_label: expected false: only a ref "
         "has types, and the kind is choice",
     ),
     # ---- relations
     "relation-to-unknown-layer": Bad(
         "codebook.toml",
         {"layers.euphemisms.relations.cue.to": ["cue"]},
-        "codebook.toml: layers.euphemisms.relations.cue.to: expected layers from entities, cues, "
+        "codebook.toml: layers.euphemisms.relations.cue.to: expected layers from entities, cues, quotes, "
         "euphemisms, stances, defects, found 'cue'",
     ),
     "relation-to-nothing": Bad(
         "codebook.toml",
         {"layers.euphemisms.relations.cue.to": []},
-        "codebook.toml: layers.euphemisms.relations.cue.to: expected layers from entities, cues, "
+        "codebook.toml: layers.euphemisms.relations.cue.to: expected layers from entities, cues, quotes, "
         "euphemisms, stances, defects, found none",
     ),
     "relation-max-below-min": Bad(
@@ -415,20 +420,20 @@ CASES = {
     ),
     "controls-of-two-attributes": Bad(
         "codebook.toml",
-        {f"{VOICE}.control": "euphemisms_flagged"},
+        {f"{TOPIC}.control": "euphemisms_flagged"},
         "codebook.toml: layers.euphemisms.attributes.flagged.control: the control 'euphemisms_flagged' "
-        "already belongs to the attribute voice",
+        "already belongs to the attribute topic",
     ),
     "control-of-a-layer": Bad(
         "codebook.toml",
-        {f"{VOICE}.control": "stances"},
-        "codebook.toml: layers.euphemisms.attributes.voice.control: the control 'stances' already belongs"
+        {f"{TOPIC}.control": "stances"},
+        "codebook.toml: layers.euphemisms.attributes.topic.control: the control 'stances' already belongs"
         " to layers.stances",
     ),
     "control-of-another-kind": Bad(
         "codebook.toml",
-        {f"{VOICE}.control": "note", "layers.defects.attributes.suggestion.control": "note"},
-        "codebook.toml: layers.defects.attributes.suggestion.control: layers.euphemisms.attributes.voice has "
+        {f"{TOPIC}.control": "note", "layers.defects.attributes.suggestion.control": "note"},
+        "codebook.toml: layers.defects.attributes.suggestion.control: layers.euphemisms.attributes.topic has "
         "the same control 'note': expected its kind choice, found text",
     ),
     "hotkeys": Bad(
@@ -439,9 +444,9 @@ CASES = {
     ),
     "hotkey-of-a-value": Bad(
         "codebook.toml",
-        {f"{VOICE}.values.own.hotkey": "q"},
-        "codebook.toml: layers.euphemisms.attributes.voice.values.own.hotkey: the key 'q' already belongs to "
-        "layers.entities.attributes.mention.values.name",
+        {f"{TOPIC}.values.war.hotkey": "l"},
+        "codebook.toml: layers.euphemisms.attributes.topic.values.war.hotkey: the key 'l' already belongs to "
+        "layers.entities.attributes.form.values.long",
     ),
     "hotkey-of-label-studio": Bad(
         "codebook.toml",
@@ -458,14 +463,13 @@ CASES = {
     # ---- orders
     "order-without-a-label": Bad(
         "codebook.toml",
-        {"layers.stances.ordered": ["AGAINST", "FAVOR"]},
-        "codebook.toml: layers.stances.ordered: expected each of FAVOR, AGAINST, NEUTRAL once, found AGAINST, FAVOR",
+        {"layers.stances.ordered": ["AGAINST"]},
+        "codebook.toml: layers.stances.ordered: expected each of FAVOR, AGAINST once, found AGAINST",
     ),
     "order-with-a-label-twice": Bad(
         "codebook.toml",
-        {"layers.stances.ordered": ["AGAINST", "NEUTRAL", "FAVOR", "NEUTRAL"]},
-        "codebook.toml: layers.stances.ordered: expected each of FAVOR, AGAINST, NEUTRAL once, found AGAINST, NEUTRAL, "
-        "FAVOR, NEUTRAL",
+        {"layers.stances.ordered": ["AGAINST", "FAVOR", "AGAINST"]},
+        "codebook.toml: layers.stances.ordered: expected each of FAVOR, AGAINST once, found AGAINST, FAVOR, AGAINST",
     ),
     "order-of-several-labels": Bad(
         "codebook.toml",
@@ -499,21 +503,21 @@ CASES = {
     ),
     "example-empty": Bad(
         "codebook.toml",
-        {f"{VOICE}.values.own.example.span": ""},
-        "codebook.toml: layers.euphemisms.attributes.voice.values.own.example.span: expected a span that "
+        {f"{TOPIC}.values.war.example.span": ""},
+        "codebook.toml: layers.euphemisms.attributes.topic.values.war.example.span: expected a span that "
         "occurs once in the text, found '' 0 times",
     ),
     "near-miss-not-in-text": Bad(
         "codebook.toml",
-        {f"{VOICE}.values.own.near_miss.span": "Operation"},
-        "codebook.toml: layers.euphemisms.attributes.voice.values.own.near_miss.span: expected a span "
+        {f"{TOPIC}.values.war.near_miss.span": "Operation"},
+        "codebook.toml: layers.euphemisms.attributes.topic.values.war.near_miss.span: expected a span "
         "that occurs once in the text, found 'Operation' 0 times",
     ),
     "near-miss-instead-unknown": Bad(
         "codebook.toml",
-        {f"{VOICE}.values.own.near_miss.instead": "quoted"},
-        "codebook.toml: layers.euphemisms.attributes.voice.values.own.near_miss.instead: expected one of "
-        "own, direct_quote, attributed, scare_quoted, nothing, found 'quoted'",
+        {f"{TOPIC}.values.war.near_miss.instead": "quoted"},
+        "codebook.toml: layers.euphemisms.attributes.topic.values.war.near_miss.instead: expected one of "
+        "war, rule, other, nothing, found 'quoted'",
     ),
     # ---- files
     "codebook-missing": Bad(

@@ -126,7 +126,7 @@ def test_no_word_is_lost(name):
     before, contents, after = re.split(f"{CONTENTS[0]}|{CONTENTS[1]}", guidelines(name).split("-->", 1)[1])
     assert "](#" in contents
     markdown = (before + after).replace("\\|", "|")
-    told = re.sub(r"^[|:-]+$", "", markdown, flags=re.MULTILINE)
+    told = re.sub(r"^([|:-]+$|\d+\. )", "", markdown, flags=re.MULTILINE)  # no lines of tables, no numbers of lists
     words = re.findall(r"\w+", told)
     assert len(words) > 50
     assert re.findall(r"\w+", Page(guidelines_html(guidelines(name))).text) == words

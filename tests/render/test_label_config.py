@@ -99,7 +99,8 @@ def test_labels_stand_in_the_codebooks_order(codebook: Codebook, entities: dict[
     for name, layer in codebook.layers.items():
         labels = named(root, layer_control(name, layer))
         assert [label.get("value") for label in labels] == list(layer.labels)
-        assert [label.get("hint", "") for label in labels] == [label.definition for label in layer.labels.values()]
+        definitions = [re.sub(r"[*`]", "", label.definition) for label in layer.labels.values()]
+        assert [label.get("hint", "") for label in labels] == definitions
         for key, attribute in layer.attributes.items():
             if attribute.kind == "choice":
                 choices = named(root, attribute_control(name, key, attribute))
@@ -206,8 +207,8 @@ def test_a_key_does_one_thing() -> None:
 
 def test_values_show_their_keys_where_they_have_one() -> None:
     root = rendered(*real())
-    (name, *_), (weak, *_) = named(root, "entities_mention"), named(root, "stances_intensity")
-    assert (name.get("hotkey"), name.get("style")) == ("q", None)
+    (name, *_), (weak, *_) = named(root, "entities_form"), named(root, "stances_intensity")
+    assert (name.get("hotkey"), name.get("style")) == ("l", None)
     assert (weak.get("hotkey"), weak.get("style")) == (NO_KEY, KEYLESS)
 
 
@@ -253,7 +254,7 @@ def test_layers_are_panels_in_the_head_that_name_their_text_where_there_are_seve
     beside = [str(view.get("className")) for view in root.iter("View") if "np-beside" in str(view.get("className"))]
     assert beside == ["np-text np-beside", "np-text np-beside", "np-document np-beside"]
     assert [panel.get("value") for panel in rendered(*real()).iter("Panel")] == [
-        *("Entities", "Cues", "Euphemisms", "Stances", "Defects")
+        *("Entities", "Cues", "Quotes", "Euphemisms", "Stances", "Defects")
     ]
 
 
