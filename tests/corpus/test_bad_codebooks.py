@@ -338,6 +338,11 @@ CASES = {
         "codebook.toml: layers.euphemisms.attributes.topic.required_when.values: expected values of "
         "flagged from none, scare_quotes, distancing, metalinguistic, found 'no'",
     ),
+    "same-model-as-nobody": Bad(
+        "annotators.toml",
+        {"m1.same_model_as": ["m9"]},
+        "annotators.toml: m1.same_model_as: expected pseudonyms of this file, found 'm9'",
+    ),
     "unknown-speaker": Bad(
         "codebook.toml",
         {"layers.quotes.speaker": "said_by"},

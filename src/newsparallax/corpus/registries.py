@@ -35,7 +35,8 @@ class Annotator(Record):
     """An annotator under a pseudonym.
 
     `ids` are the Label Studio user ids of this annotator. With `anonymous`, annotations without an annotator get this
-    pseudonym; each of them counts as the work of a different person.
+    pseudonym; each of them counts as the work of a different person. `model`, `date`, `guidelines` and `same_model_as`
+    describe the work of a model; the card shows what the file does not state as "not recorded".
     """
 
     kind: Annotated[AnnotatorKind, Meta(description="Whether the annotator is a human or a model.")]
@@ -49,6 +50,16 @@ class Annotator(Record):
     ] = "annotator"
     ids: Annotated[list[int], Meta(description="The user numbers in Label Studio (`completed_by` in exports).")] = []
     anonymous: Annotated[bool, Meta(description="Whether annotations without an annotator get this pseudonym.")] = False
+    model: Annotated[str, Meta(description="For a model: its kind or name, and its version if known.")] = ""
+    date: Annotated[str, Meta(description="The day of the annotation, or of its last one, as YYYY-MM-DD.")] = ""
+    guidelines: Annotated[
+        str,
+        Meta(description="The version of the guidelines that the annotator had, or the SHA-256 of guidelines.md."),
+    ] = ""
+    same_model_as: Annotated[
+        list[str],
+        Meta(description="Pseudonyms of other annotators that are the same model. Their agreement is not independent."),
+    ] = []
 
 
 class Block(Record):

@@ -76,7 +76,10 @@ def validate_corpus(corpus: Corpus, *, file: str = "corpus.toml") -> None:
 
 
 def validate_annotators(annotators: dict[str, Annotator], *, file: str = "annotators.toml") -> None:
-    """Check the annotators. Raises CorpusError where one id means two annotators, or two annotators are anonymous."""
+    """Check the annotators.
+
+    Raises CorpusError where one id means two annotators, two annotators are anonymous, or a pseudonym is unknown.
+    """
     holders = {name: name for name in annotators}
     nobody = None
     for name, annotator in annotators.items():
@@ -88,6 +91,10 @@ def validate_annotators(annotators: dict[str, Annotator], *, file: str = "annota
             message = f"annotations without an annotator already belong to {nobody}"
             raise CorpusError(message, file=file, place=f"{key_text(name)}.anonymous")
         nobody = name if annotator.anonymous else nobody
+        for other in annotator.same_model_as:
+            if other not in annotators:
+                message = f"expected pseudonyms of this file, found {other!r}"
+                raise CorpusError(message, file=file, place=f"{key_text(name)}.same_model_as")
 
 
 def _names(codebook: Codebook) -> Found:

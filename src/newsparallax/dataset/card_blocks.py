@@ -12,12 +12,13 @@ from typing import Any
 
 from .._util import table
 from ..agreement import agreement_block
-from ..corpus import Article, Attribute, Codebook, Corpus, CorpusSpec, Layer, schema
+from ..corpus import Annotator, Article, Attribute, Codebook, Corpus, CorpusSpec, Layer, schema
 from ..errors import CorpusError
 from .manifest import Manifest, Texts
 
 _BLOCK = re.compile(r"(<!-- begin generated: ([\w-]+) -->\n)(.*?)(<!-- end generated: \2 -->)", re.DOTALL)
 _MARKER = re.compile(r"<!-- (?:begin|end) generated: .*? -->")
+NOT_RECORDED = "not recorded"
 LISTED = 50  # up to this number of articles, the card has one line for each article
 
 
@@ -134,8 +135,27 @@ def _annotators(context: CorpusSpec, manifest: Manifest) -> Iterator[str]:
         yield ""
         yield from table(
             ("pseudonym", "kind", "role", "annotations:", "material that they saw"),
-            ((name, who.kind, who.role, f"{by.get(name, 0):,}", who.given) for name, who in context.annotators.items()),
+            (
+                (name, who.kind, who.role, f"{by.get(name, 0):,}", who.given or NOT_RECORDED)
+                for name, who in context.annotators.items()
+            ),
         )
+        yield from _models(context.annotators)
+
+
+def _models(annotators: dict[str, Annotator]) -> Iterator[str]:
+    """Yield a table of what is known about annotators that are models."""
+    rows = [
+        (
+            name,
+            *(value or NOT_RECORDED for value in (who.model, who.date, who.guidelines, ", ".join(who.same_model_as))),
+        )
+        for name, who in annotators.items()
+        if who.kind == "model"
+    ]
+    if rows:
+        yield ""
+        yield from table(("model", "what it is", "date", "guidelines", "same model as"), rows)
 
 
 def _statement(manifest: Manifest) -> str:
