@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import math
@@ -541,6 +542,22 @@ def test_values_of_matched_spans(tmp_path):
     assert values(stars, "equal", "alpha") == pytest.approx((2 / 3, by_library), abs=1e-6)
     assert fields["remark"]["n"] == {"both": 1, "a": 1, "b": 0, "none": 3}
     assert (fields["town"]["n"], fields["town"]["table"]) == (0, [["big", None, 1]])  # Oslo is no LOC to ben
+
+
+def test_values_that_are_looked_up_have_no_alpha(tmp_path):
+    layers = copy.deepcopy(LAYERS)
+    layers["spans"]["attributes"]["tone"]["looked_up"] = True
+    annotations = [
+        by(person, region("Ann", tone="warm"), region("Bob", tone=tone)) for person, tone in ((1, "cold"), (2, "warm"))
+    ]
+    case = {"codebook": FULL["codebook"] | {"layers": layers}}
+    found = measured(tmp_path, *annotations, **case)
+    tone = only_pair(found)["layers"]["spans"]["attributes"]["tone"]
+    assert (tone["n"], tone["looked_up"], values(tone, "equal")) == (2, True, (0.5,))
+    assert not {"alpha", "kappa"} & tone.keys()
+    assert "| spans.tone | 2 | 0.500 | nominal | looked up |  |" in "\n".join(
+        agreement_block(found | {"pairs_not_shown": 0})
+    )
 
 
 def test_ids_count_on_all_spans(tmp_path):

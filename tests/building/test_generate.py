@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers import ROOT
-from newsparallax.building import build, generate, problems_of
+from helpers import CORPORA, ROOT
+from newsparallax.building import build, generate, measure, problems_of
 from newsparallax.corpus import open_corpus
 from newsparallax.dataset.card import BLOCKS
 from newsparallax.errors import CorpusError
@@ -133,6 +133,23 @@ def test_every_block_can_stand_alone(corpus, name):
     generate(open_corpus(corpus))
     _, _, rest = (corpus / "dataset_card.md").read_text("utf-8").partition(f"<!-- begin generated: {name} -->\n")
     assert rest.partition("<!-- end")[0].strip()
+
+
+def test_the_card_shows_the_agreement_on_texts_that_are_unknown_to_the_authors(corpus):
+    card, report = corpus / "dataset_card.md", corpus / "annotations/guidelines_agreement.json"
+    card.write_text(CARD.replace("counts", "guidelines"), encoding="utf-8")
+    generate(open_corpus(corpus))
+    assert "is not recorded" in card.read_text("utf-8")
+    with measure(open_corpus(CORPORA / "invented")) as measured:
+        report.write_bytes(b"".join(measured.json()))
+        f1 = measured.figures["overall"][0]["layers"]["entities"]["exact_label"]["value"]
+    assert stale(corpus) == ["dataset_card.md"]
+    generate(open_corpus(corpus))
+    assert "between models, not between humans" in card.read_text("utf-8")
+    assert f"{f1:.3f}" in card.read_text("utf-8")
+    report.write_text("{}", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"^annotations/guidelines_agreement\.json: expected the output of `newspa"):
+        generate(open_corpus(corpus))
 
 
 def test_an_unknown_block_is_an_error(corpus, tmp_path):

@@ -73,14 +73,14 @@ CASES = {
         {f"{TOPIC}.vaules": {}},
         "codebook.toml: layers.euphemisms.attributes.topic: unknown key vaules; expected one of "
         "kind, title, question, many, required, control, former_controls, registry, values, ordered, rules, "
-        "labels, required_for, required_when, types_match_label; did you mean values?",
+        "labels, required_for, required_when, looked_up, types_match_label; did you mean values?",
     ),
     "unknown-key-nothing-like-it": Bad(
         "codebook.toml",
         {f"{TOPIC}.zzz": 1},
         "codebook.toml: layers.euphemisms.attributes.topic: unknown key zzz; expected one of kind, "
         "title, question, many, required, control, former_controls, registry, values, ordered, rules, labels, "
-        "required_for, required_when, types_match_label",
+        "required_for, required_when, looked_up, types_match_label",
     ),
     "unknown-section": Bad(
         "codebook.toml",
@@ -306,7 +306,8 @@ CASES = {
     "tokens-of-unknown-layer": Bad(
         "codebook.toml",
         {"tokens": {"layer": "names"}},
-        "codebook.toml: tokens.layer: expected one of entities, cues, quotes, euphemisms, stances, defects, found 'names'",
+        "codebook.toml: tokens.layer: expected one of entities, cues, quotes, euphemisms, stances, defects, "
+        "found 'names'",
     ),
     "attribute-for-unknown-label": Bad(
         "codebook.toml",
@@ -342,6 +343,12 @@ CASES = {
         "annotators.toml",
         {"m1.same_model_as": ["m9"]},
         "annotators.toml: m1.same_model_as: expected pseudonyms of this file, found 'm9'",
+    ),
+    "looked-up-text": Bad(
+        "codebook.toml",
+        {"layers.defects.attributes.suggestion.looked_up": True},
+        "codebook.toml: layers.defects.attributes.suggestion.looked_up: expected false: only a choice has alpha, "
+        "and the kind is text",
     ),
     "unknown-speaker": Bad(
         "codebook.toml",

@@ -10,7 +10,16 @@ from .compare import compare_article, count_article
 from .counts import Agreement
 from .disputes import Record, article_disputes
 from .json_types import AgreementReport
-from .markdown import BRACKETS, NO_PAIRS, agreement_block, group_sample, group_tables, group_title, notes
+from .markdown import (
+    BRACKETS,
+    NO_PAIRS,
+    agreement_block,
+    group_sample,
+    group_tables,
+    group_title,
+    guidelines_block,
+    notes,
+)
 from .report import MAX_LISTED, Metrics, figures
 
 __all__ = [
@@ -29,5 +38,6 @@ __all__ = [
     "group_sample",
     "group_tables",
     "group_title",
+    "guidelines_block",
     "notes",
 ]

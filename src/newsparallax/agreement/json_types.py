@@ -91,6 +91,10 @@ class ValueFigures(_Object):
             "that they marked at exactly the same places."
         ),
     ] = UNSET
+    looked_up: Annotated[
+        bool | UnsetType,
+        Meta(description="True where annotators find the value in the list of entities; alpha and kappa are left out."),
+    ] = UNSET
     kappa: Annotated[Measure | UnsetType, Meta(description="Cohen's kappa; only for two annotators.")] = UNSET
     values: Annotated[int | UnsetType, Meta(description="Number of values that alpha covers in `overall`.")] = UNSET
     f1: Annotated[Measure | UnsetType, Meta(description="F1 of the ids or paths of `ref` and `taxonomy`.")] = UNSET

@@ -12,6 +12,9 @@ Metrics = dict[str, Any]
 MAX_DIFFERENCES = 12  # maximum number of listed confusions
 NOT_THERE = "nothing"
 
+TUPLES = ": label and relations"
+LOOKED_UP = "looked up"  # in the place of alpha
+
 NO_PAIRS = "No article has annotations by two annotators that can be compared, so agreement is not measured."
 BRACKETS = (
     "In brackets: {:.0%} bootstrap intervals, if there are enough units to resample. An interval from 1.000 to 1.000 "
@@ -40,6 +43,30 @@ def agreement_block(figures: Metrics) -> Iterator[str]:
     if figures["pairs_not_shown"]:
         yield from (f"`newsparallax agreement` shows each of the {figures['pairs_not_shown']:,} pairs.", "")
     yield BRACKETS.format(figures["bootstrap"]["share"])
+
+
+def guidelines_block(report: Metrics | None) -> Iterator[str]:
+    """Yield the lines of the card's block about agreement on texts that are unknown to the guidelines' authors.
+
+    `report` is the JSON object of `newsparallax agreement --json` for a corpus of such texts, None if there is none.
+    """
+    groups = report["overall"] if report else []
+    if not report or not groups:
+        yield "Agreement on texts that are unknown to the authors of the guidelines is not recorded."
+        return
+    corpus = report["corpus"]
+    yield f"Texts: the corpus `{corpus['name']}`, annotated with version {corpus['codebook_version']} of the codebook."
+    for group in groups:
+        spans = _spans(group)
+        tuples = Shape(
+            ("a mark with its relations", "marks:", "both:", "F1:"),
+            [row for row in _counted(group).rows if row[0].endswith(TUPLES)],
+        )
+        yield from ("", f"**{group_title(group)}.** {group_sample(group)}", "")
+        for shape in (spans, tuples):
+            if shape.rows:
+                yield from (*table(shape.head, shape.rows), "")
+    yield BRACKETS.format(report["bootstrap"]["share"])
 
 
 def group_title(group: Metrics) -> str:
@@ -92,10 +119,12 @@ def _values(group: Metrics) -> Shape:
     head = ("labels and values", "n:", "same:", "scale", *(("values:", "alpha:") if pooled else ("alpha:", "kappa:")))
     rows = []
     for name, metrics in _fields(group):
-        if "alpha" in metrics and metrics["n"]:
+        if "equal" in metrics and metrics["n"]:
             same, scale = shown(metrics["equal"], interval=False), str(metrics["level"])
-            alpha, kappa = shown(metrics["alpha"]), shown(metrics.get("kappa"))
+            alpha, kappa = shown(metrics.get("alpha")), shown(metrics.get("kappa"))
             last = (f"{metrics['values']:,}", alpha) if pooled else (alpha, kappa)
+            if metrics.get("looked_up"):
+                last = ("", LOOKED_UP) if pooled else (LOOKED_UP, "")
             rows.append((name, f"{metrics['n']:,}", same, scale, *last))
     return Shape(head, rows)
 
@@ -126,7 +155,7 @@ def _relations(group: Metrics) -> Iterator[tuple[str, Metrics]]:
     for name, layer in group["layers"].items():
         yield from ((f"{name} -> {key}", found) for key, found in layer["relations"].items())
         if "tuples" in layer:
-            yield f"{name}: label and relations", layer["tuples"]
+            yield f"{name}{TUPLES}", layer["tuples"]
 
 
 def notes(group: Metrics) -> str:

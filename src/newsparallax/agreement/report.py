@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from math import isnan
 from typing import Any
 
-from ..corpus import AnnotatorKind, CorpusSpec, Field, Layer
+from ..corpus import AnnotatorKind, Attribute, CorpusSpec, Field, Layer
 from .compare import IDS, Values
 from .counts import BITS, ENOUGH_ARTICLES, Agreement, Group, Sample
 from .matching import ONE
@@ -142,7 +142,11 @@ class _Group:
         metrics: Metrics = {"kind": field.kind}
         if field.kind == "choice":
             level: Level = "ordinal" if field.ordered else "masi" if field.many else "nominal"
-            return metrics | self._values([(layer, "value", name)], (layer, "units", name), list(field.values), level)
+            values = self._values([(layer, "value", name)], (layer, "units", name), list(field.values), level)
+            if isinstance(field, Attribute) and field.looked_up:
+                values = {key: figure for key, figure in values.items() if key not in ("alpha", "kappa", "values")}
+                metrics["looked_up"] = True
+            return metrics | values
         if field.kind in IDS:
             return metrics | self._f1((layer, "ids", name))
         if field.kind == "text":

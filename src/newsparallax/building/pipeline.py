@@ -20,6 +20,7 @@ from ..dataset import (
     card_text,
     changes_of,
     fill_blocks,
+    guidelines_agreement,
     make_manifest,
     read_card,
     render_blocks,
@@ -148,9 +149,8 @@ def generated_files(folder: CorpusFolder, tally: BuildCounts) -> dict[Path, str]
         files |= {Path(name): text for name, text in json_schemas().items()}
     if (folder.root / CARD).is_file():
         read_card(folder)
-        blocks = render_blocks(
-            context, make_manifest(context, tally, {}, {}), card_figures(context, tally), changes_of(folder)
-        )
+        manifest, figures = make_manifest(context, tally, {}, {}), card_figures(context, tally)
+        blocks = render_blocks(context, manifest, figures, changes_of(folder), guidelines_agreement(folder))
         files[Path(CARD)] = fill_blocks(card_text(folder), blocks)
     return files
 

@@ -163,6 +163,13 @@ class Attribute(Field):
         RequiredWhen | None,
         Meta(description="A condition under which spans must have the attribute."),
     ] = None
+    looked_up: Annotated[
+        bool,
+        Meta(
+            description="Whether annotators find the value in the list of entities. Alpha and kappa are not computed "
+            "then, because they would say how well the list is read."
+        ),
+    ] = False
     types_match_label: Annotated[
         bool,
         Meta(description="Whether the entities that a ref names must have the label of the span as their type."),

@@ -208,6 +208,8 @@ def _conditions(codebook: Codebook) -> Found:
                     f"{place}.types_match_label",
                     f"expected false: only a ref has types, and the kind is {attribute.kind}",
                 )
+            if attribute.looked_up and attribute.kind != "choice":
+                yield f"{place}.looked_up", f"expected false: only a choice has alpha, and the kind is {attribute.kind}"
         for key, relation in layer.relations.items():
             yield from _when(f"layers.{name}.relations.{key}.required_when", relation.required_when, layer.attributes)
 

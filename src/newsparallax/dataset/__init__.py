@@ -5,7 +5,17 @@ Croissant metadata, the output folder that is replaced in one step (`output_fold
 (`hub`).
 """
 
-from .card import BASE, CARD, README, card_figures, card_text, changes_of, read_card, write_card
+from .card import (
+    BASE,
+    CARD,
+    README,
+    card_figures,
+    card_text,
+    changes_of,
+    guidelines_agreement,
+    read_card,
+    write_card,
+)
 from .card_blocks import block_contents, fill_blocks, render_blocks
 from .croissant import make_croissant
 from .croissant_verify import check_croissant, read_croissant
@@ -61,6 +71,7 @@ __all__ = [
     "files_of",
     "fill_blocks",
     "get_ready_meanwhile",
+    "guidelines_agreement",
     "loaded_digest",
     "make_croissant",
     "make_manifest",

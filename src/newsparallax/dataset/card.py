@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from .._util import interrupts_deferred, parted
-from ..agreement import MAX_LISTED, Metrics, figures
+from ..agreement import MAX_LISTED, AgreementReport, Metrics, figures
 from ..corpus import FILE as CHANGELOG
 from ..corpus import Codebook, CorpusFolder, CorpusSpec, data_changes, schema
 from ..errors import CorpusError
@@ -19,10 +20,12 @@ README, BASE = "README.md", ".card.md"
 
 
 CARD = "dataset_card.md"
+GUIDELINES_AGREEMENT = "guidelines_agreement.json"  # in annotations/; optional
 BLOCKS = (
     "version",
     "annotators",
     "agreement",
+    "guidelines",
     "counts",
     "configs",
     "layers",
@@ -38,11 +41,12 @@ SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")  #
 def write_card(folder: CorpusFolder, draft: Path, manifest: Manifest, figures: dict[str, Any]) -> None:
     """Write README.md: the front matter of the corpus's card with the build's additions, then the prose, blocks filled.
 
-    `figures` are the agreement figures. Raises CorpusError as `read_card`.
+    `figures` are the agreement figures. Raises CorpusError as `read_card` and `guidelines_agreement`.
     """
     front, prose = read_card(folder)
     front = {**_defaults(folder.context), **front, **loading(folder.context.codebook, manifest)}
-    body = fill_blocks(prose, render_blocks(folder.context, manifest, figures, changes_of(folder)))
+    blocks = render_blocks(folder.context, manifest, figures, changes_of(folder), guidelines_agreement(folder))
+    body = fill_blocks(prose, blocks)
     (draft / "README.md").write_text(f"---\n{front_matter(front)}---\n{body}", encoding="utf-8")
 
 
@@ -83,6 +87,26 @@ def changes_of(folder: CorpusFolder) -> str:
     path = folder.root / CHANGELOG
     text = path.read_bytes().decode("utf-8", "replace") if path.is_file() else ""
     return data_changes(text, folder.context.corpus.version)
+
+
+def guidelines_agreement(folder: CorpusFolder) -> Metrics | None:
+    """Return the agreement on texts that are unknown to the authors of the guidelines, None if it is not recorded.
+
+    It is the JSON object of `newsparallax agreement --json` for a corpus of such texts. Raises CorpusError for another
+    content.
+    """
+    path = folder.annotations / GUIDELINES_AGREEMENT
+    try:
+        content = path.read_bytes()
+        msgspec.json.decode(content, type=AgreementReport)
+        report: Metrics = msgspec.json.decode(content)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        message = f"expected the output of `newsparallax agreement --json`: {error}"
+        hint = f"write it again: newsparallax agreement --corpus DIR --json > annotations/{GUIDELINES_AGREEMENT}"
+        raise CorpusError(message, file=f"annotations/{GUIDELINES_AGREEMENT}", hint=hint) from None
+    return report
 
 
 def card_text(folder: CorpusFolder) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._util import table
-from ..agreement import agreement_block
+from ..agreement import agreement_block, guidelines_block
 from ..corpus import Annotator, Article, Attribute, Codebook, Corpus, CorpusSpec, Layer, schema
 from ..errors import CorpusError
 from .manifest import Manifest, Texts
@@ -47,16 +47,20 @@ def block_names(card: str) -> list[str]:
     return [match[2] for match in blocks]
 
 
-def render_blocks(context: CorpusSpec, manifest: Manifest, figures: dict[str, Any], changes: str) -> dict[str, str]:
+def render_blocks(
+    context: CorpusSpec, manifest: Manifest, figures: dict[str, Any], changes: str, guidelines: dict[str, Any] | None
+) -> dict[str, str]:
     """Return every generated block as Markdown, by name.
 
-    `figures` are the agreement figures, `changes` is the text about the version's changes.
+    `figures` are the agreement figures, `changes` is the text about the version's changes, and `guidelines` is the
+    agreement on texts that are unknown to the authors of the guidelines.
     """
     return {
         "version": _version(context, manifest),
         "counts": "\n".join(_counts(manifest)),
         "annotators": "\n".join(_annotators(context, manifest)),
         "agreement": "\n".join(agreement_block(figures)),
+        "guidelines": "\n".join(guidelines_block(guidelines)),
         "layers": "\n".join(_layers(context.codebook, manifest)),
         "configs": "\n".join(_configs(context.codebook, manifest)),
         "splits": "\n".join(_splits(manifest)),
