@@ -85,7 +85,8 @@ CASES = {
     "unknown-section": Bad(
         "codebook.toml",
         {"layer": {}},
-        "codebook.toml: unknown key layer; expected one of codebook, texts, layers, document, tokens; "
+        "codebook.toml: unknown key layer; expected one of codebook, texts, layers, "
+        "document, worked_example, tokens; "
         "did you mean layers?",
     ),
     "unknown-relation-key": Bad(
@@ -349,6 +350,45 @@ CASES = {
         {"layers.defects.attributes.suggestion.looked_up": True},
         "codebook.toml: layers.defects.attributes.suggestion.looked_up: expected false: only a choice has alpha, "
         "and the kind is text",
+    ),
+    # ---- the worked example
+    "worked-layer": Bad(
+        "codebook.toml",
+        {"worked_example.marks.1.layer": "names"},
+        "codebook.toml: worked_example.marks[1].layer: expected one of entities, cues, quotes, euphemisms, stances, "
+        "defects, found 'names'",
+    ),
+    "worked-label": Bad(
+        "codebook.toml",
+        {"worked_example.marks.14.label": "HINT"},
+        "codebook.toml: worked_example.marks[14].label: expected one of FLAG, GLOSS, SPEECH, HEDGE, found 'HINT'",
+    ),
+    "worked-span": Bad(
+        "codebook.toml",
+        {"worked_example.marks.14.span": "sad"},
+        "codebook.toml: worked_example.marks[14].span: expected words of the text, found 'sad'",
+    ),
+    "worked-attribute": Bad(
+        "codebook.toml",
+        {"worked_example.marks.14.values": {"size": "big"}},
+        "codebook.toml: worked_example.marks[14].values: expected attributes from none, found 'size'",
+    ),
+    "worked-value": Bad(
+        "codebook.toml",
+        {"worked_example.marks.1.values": {"form": "big"}},
+        "codebook.toml: worked_example.marks[1].values.form: expected one of long, short, acronym, demonym, title, "
+        "descriptive, found 'big'",
+    ),
+    "worked-relation": Bad(
+        "codebook.toml",
+        {"worked_example.marks.23.relations": {"user": ["Quito"]}},
+        "codebook.toml: worked_example.marks[23].relations: expected relations from holder, target, found 'user'",
+    ),
+    "worked-relation-to-nothing": Bad(
+        "codebook.toml",
+        {"worked_example.marks.23.relations": {"holder": ["said"]}},
+        "codebook.toml: worked_example.marks[23].relations.holder: expected the span of a mark in "
+        "entities, found 'said'",
     ),
     "unknown-speaker": Bad(
         "codebook.toml",

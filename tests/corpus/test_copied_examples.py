@@ -38,6 +38,12 @@ def test_every_part_of_the_codebook_is_read(parts, place):
     assert found == [(place, "she left the", "a")]
 
 
+def test_the_text_of_the_worked_example_is_an_example():
+    spec = {"codebook": {"version": "1"}, "worked_example": {"text": "Then she left the room.", "marks": []}}
+    found = copied_examples(msgspec.convert(spec, Codebook), (), [("a", "She left the room.")])
+    assert list(found) == [("worked_example", "she left the", "a")]
+
+
 def test_labels_and_values_may_be_called_like_the_keys_of_examples():
     values = {"example": {}, "near_miss": {"definition": "*she left the*"}}
     layer = {"labels": values, "attributes": {"example": {"kind": "choice", "values": values}}}

@@ -357,6 +357,27 @@ class Head(Record):
     rules: Annotated[list[Rule], Meta(description="Rules that apply to all layers.")] = []
 
 
+class WorkedMark(Record):
+    """A mark of the worked example. Relations name the `span` of the marks to which they lead."""
+
+    layer: Annotated[str, Meta(description="The layer of the mark.")]
+    label: Annotated[str, Meta(description="The label of the mark.")]
+    span: Annotated[str, Meta(description="The marked words, as they stand in the text of the example.")]
+    values: Annotated[dict[str, str], Meta(description="The values of the mark, by attribute.")] = {}
+    relations: Annotated[
+        dict[str, list[str]],
+        Meta(description="The spans of the marks to which the relations lead, by relation."),
+    ] = {}
+    why: Annotated[str, Meta(description="The reason, in a few words.")] = ""
+
+
+class WorkedExample(Record):
+    """A paragraph that is annotated in all layers, for the guidelines."""
+
+    text: Annotated[str, Meta(description="A paragraph that is not taken from the corpus.")]
+    marks: Annotated[list[WorkedMark], Meta(description="All marks of the paragraph.")]
+
+
 class Tokens(Record):
     """The span layer of the BIO tags in the `tokens` config (default: the first layer)."""
 
@@ -379,6 +400,10 @@ class Codebook(Record, dict=True):
         dict[str, DocumentLayer],
         Meta(description="The values about a complete article, each as a table."),
     ] = {}
+    worked_example: Annotated[
+        WorkedExample | None,
+        Meta(description="A paragraph that is annotated in all layers, shown at the end of the guidelines."),
+    ] = None
     tokens: Annotated[
         Tokens,
         Meta(description="The layer from which the token tags are made."),

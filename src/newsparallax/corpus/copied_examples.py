@@ -1,9 +1,9 @@
 """Find examples in the codebook that repeat words of the corpus.
 
 Guidelines whose examples come from the corpus give annotators the answers, so agreement says nothing about the rules.
-An example is the text of an `example` or `near_miss`, or a passage in *italics* in any other text of the codebook. It
-is copied where RUN words in a row of it occur in a seed, unless the run lies in one name of entities.toml. Only the
-first SEEDS seeds are compared: among very many texts, any common phrase occurs somewhere.
+An example is the text of an `example`, `near_miss` or worked example, or a passage in *italics* in any other text of
+the codebook. It is copied where RUN words in a row of it occur in a seed, unless the run lies in one name of
+entities.toml. Only the first SEEDS seeds are compared: among very many texts, any common phrase occurs somewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ..text import word_runs
-from .codebook import Codebook, Example, NearMiss
+from .codebook import Codebook, Example, NearMiss, WorkedExample
 
 RUN = 3  # words
 SEEDS = 1000
@@ -48,7 +48,7 @@ def copied_examples(
 
 def _examples(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Yield the key path and the text of every example in a part of the codebook."""
-    if isinstance(value, Example | NearMiss):
+    if isinstance(value, Example | NearMiss | WorkedExample):
         yield place, value.text
         yield from _examples(getattr(value, "why", ""), f"{place}.why")
     elif isinstance(value, msgspec.Struct):

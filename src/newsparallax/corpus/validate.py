@@ -339,6 +339,37 @@ def _example(place: str, value: Value, values: Iterable[str]) -> Found:
         yield f"{place}.near_miss.instead", f"expected one of {known}, found {value.near_miss.instead!r}"
 
 
+def _worked(codebook: Codebook) -> Found:
+    """Check that the marks of the worked example use layers, labels, values and relations of the codebook."""
+    worked = codebook.worked_example
+    for number, mark in enumerate(worked.marks if worked else (), 1):
+        place = f"worked_example.marks[{number}]"
+        layer = codebook.layers.get(mark.layer)
+        if worked is None or layer is None:
+            yield f"{place}.layer", f"expected one of {_listed(codebook.layers)}, found {mark.layer!r}"
+            continue
+        if mark.label not in layer.labels:
+            yield f"{place}.label", f"expected one of {_listed(layer.labels)}, found {mark.label!r}"
+        if not mark.span or mark.span not in worked.text:
+            yield f"{place}.span", f"expected words of the text, found {mark.span!r}"
+        for key, value in mark.values.items():
+            attribute = layer.attributes.get(key)
+            if attribute is None:
+                yield f"{place}.values", f"expected attributes from {_listed(layer.attributes)}, found {key!r}"
+            elif attribute.kind == "choice" and value not in attribute.values:
+                yield f"{place}.values.{key}", f"expected one of {_listed(attribute.values)}, found {value!r}"
+        for key, spans in mark.relations.items():
+            relation = layer.relations.get(key)
+            if relation is None:
+                yield f"{place}.relations", f"expected relations from {_listed(layer.relations)}, found {key!r}"
+                continue
+            marked = {other.span for other in worked.marks if other.layer in relation.to}
+            for span in spans:
+                if span not in marked:
+                    message = f"expected the span of a mark in {_listed(relation.to)}, found {span!r}"
+                    yield f"{place}.relations.{key}", message
+
+
 CODEBOOK_RULES: tuple[Callable[[Codebook], Found], ...] = (
     _names,
     _inventories,
@@ -351,6 +382,7 @@ CODEBOOK_RULES: tuple[Callable[[Codebook], Found], ...] = (
     _controls,
     _hotkeys,
     _examples,
+    _worked,
 )
 
 

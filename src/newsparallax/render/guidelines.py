@@ -32,6 +32,7 @@ from ..corpus import (
     Rule,
     Value,
     ValueKind,
+    WorkedExample,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +77,10 @@ LOOKS = {
 
 
 def render_guidelines(codebook: Codebook, entities: dict[str, Entity]) -> str:
-    """Return the guidelines as Markdown: one section per layer, the values about the article, the list of entities."""
+    """Return the guidelines as Markdown.
+
+    There is one section per layer, then the values about the article, the worked example and the list of entities.
+    """
     lines = list(_rules(codebook.codebook.rules))
     for number, (name, layer) in enumerate(codebook.layers.items(), 1):
         lines += _layer(number, name, layer)
@@ -84,6 +88,8 @@ def render_guidelines(codebook: Codebook, entities: dict[str, Entity]) -> str:
         lines += ["## The article as a whole", ""]
         for name, document in codebook.document.items():
             lines += _field(name, document)
+    if codebook.worked_example:
+        lines += _worked(codebook.worked_example, codebook)
     if entities and any(field.kind == "ref" for _, field in codebook.fields()):
         lines += _entities(entities)
     head = [MARK, "", f"# {codebook.codebook.title}: guidelines for annotators", "", version_line(codebook), ""]
@@ -206,6 +212,31 @@ def _entities(entities: dict[str, Entity]) -> Iterator[str]:
 
 def _names(entity: Entity) -> str:
     return ", ".join(f"{name} ({sort})" if sort else name for name, sort in entity.names.items())
+
+
+def _worked(worked: WorkedExample, codebook: Codebook) -> Iterator[str]:
+    """Yield the section of the worked example: the paragraph, then a table of its marks for each layer."""
+    yield from ("## A worked example", "", *(f"> {line}".rstrip() for line in worked.text.strip().splitlines()), "")
+    for name, layer in codebook.layers.items():
+        marks = [mark for mark in worked.marks if mark.layer == name]
+        if not marks:
+            continue
+        rows = [
+            (
+                f"**{mark.span}**",
+                mark.label,
+                "; ".join(f"`{key}` {value}" for key, value in mark.values.items()),
+                "; ".join(
+                    f"`{key}` -> {', '.join(f'*{span}*' for span in ends)}" for key, ends in mark.relations.items()
+                ),
+                mark.why,
+            )
+            for mark in marks
+        ]
+        heads = ("words", "label", "values", "relations", "why")
+        used = [at for at, head in enumerate(heads) if any(row[at] for row in rows)]
+        yield from (f"### {layer.title or name}", "")
+        yield from (*table((heads[at] for at in used), ([row[at] for at in used] for row in rows)), "")
 
 
 def arity(low: int, high: int | None) -> str:
