@@ -1,5 +1,6 @@
 """The documents: their code runs, their commands print what they show, their links lead somewhere."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from helpers import ROOT
+from helpers import CORPORA, ROOT
+from newsparallax.building import measure
 from newsparallax.corpus import open_corpus, schema
 from newsparallax.dataset.card import BLOCKS
 from readme import CARD, FENCE, PAGES, README, copy_repository, fences, page_played, played, read
@@ -130,6 +132,24 @@ def test_the_changelog_begins_with_the_version_of_the_corpus():
 
 def test_every_column_is_described_and_no_other():
     own = {"block_id", "kind", "tokens", "starts", "ends", "tags"}
-    derived = {*schema.DERIVED, *schema.REFERENTS}
+    derived = {*schema.DERIVED, *schema.SPOKEN, *schema.REFERENTS}
     fixed = {*schema.ARTICLE, *schema.VOTE, *schema.PLACE, *schema.MADE_BY, *schema.REPAIRED, *schema.LINK.fields}
     assert {*schema.meanings()} == fixed | derived | own
+
+
+def test_the_side_by_side_table_of_the_card_is_so():
+    """Each quoted word of a column is in the article of that column."""
+    table = read(CARD).partition("| | China Daily")[2].partition("\n\n")[0]
+    rows = [line.strip("|").split("|")[1:] for line in table.splitlines()[2:]]
+    seeds = sorted((ROOT / "seeds").glob("*.txt"))
+    assert len(rows) > 5
+    for row in rows:
+        for cell, seed in zip(row, seeds, strict=True):
+            text = re.sub(r"\s+", " ", seed.read_text(encoding="utf-8"))
+            assert [words for words in re.findall(r"\*([^*]+)\*", cell) if words not in text] == []
+
+
+def test_the_card_shows_the_agreement_of_the_invented_reports():
+    with measure(open_corpus(CORPORA / "invented")) as measured:
+        fresh = json.loads(b"".join(measured.json()))
+    assert json.loads((ROOT / "annotations/guidelines_agreement.json").read_bytes()) == fresh

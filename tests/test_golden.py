@@ -863,7 +863,7 @@ def _short(config: str, row: dict[str, Any]) -> dict[str, Any]:
     if config != "articles":
         return row
     blocks = " ".join(f"{block['kind']}:{block['start']}-{block['end']}" for block in row["blocks"])
-    layers = ("entities", "cues", "euphemisms", "stances", "defects")
+    layers = ("entities", "cues", "quotes", "euphemisms", "stances", "defects")
     return row | {key: len(row[key]) for key in ("text", *layers)} | {"blocks": blocks}
 
 
@@ -902,7 +902,7 @@ def test_record_by_id(loaded, config, number):
     assert [_record(loaded[config], config, row) for row in found] == [golden]
 
 
-@pytest.mark.parametrize("layer", ["entities", "cues", "euphemisms", "stances", "defects"])
+@pytest.mark.parametrize("layer", ["entities", "cues", "quotes", "euphemisms", "stances", "defects"])
 def test_spans_in_articles_are_the_rows_of_their_config(loaded, layer):
     nested = [span | {"article_id": row["article_id"]} for row in loaded["articles"] for span in row[layer]]
     names = set(nested[0])
@@ -911,12 +911,12 @@ def test_spans_in_articles_are_the_rows_of_their_config(loaded, layer):
 
 def test_quotes_of_golden_records_are_in_the_seeds():
     seeds = ROOT / "seeds"
-    for config in ("entities", "cues", "euphemisms", "stances", "defects", "votes"):
+    for config in ("entities", "cues", "quotes", "euphemisms", "stances", "defects", "votes"):
         for row in GOLDEN[config].values():
             text = (seeds / f"{row['article_id']}.txt").read_bytes().decode()
             marks = [
                 row,
-                *(link for name in ("holder", "target", "user", "cue", "relations") for link in row.get(name, ())),
+                *(link for name in ("holder", "target", "user", "source", "cue", "relations") for link in row.get(name, ())),
             ]
             for mark in marks:
                 assert text[mark["start"] : mark["end"]] == mark["quote"]

@@ -41,8 +41,8 @@ def test_counts(built):
 def test_the_worked_example(built):
     euphemisms = rows(built, "euphemisms")
     (row,) = [row for row in euphemisms if row["quote"] == "special military operation"]
-    named = {name: euphemisms.features[name].int2str(row[name]) for name in ("label", "voice", "flagged")}
-    assert named == {"label": "EUPHEMISM", "voice": "attributed", "flagged": "metalinguistic"}
+    named = {name: euphemisms.features[name].int2str(row[name]) for name in ("label", "flagged")}
+    assert named == {"label": "EUPHEMISM", "flagged": "metalinguistic"}
     assert row["referent"] == "ukraine-war"
     assert [(cue["label"], cue["quote"]) for cue in row["cue"]] == [
         ("FLAG", "a euphemism with which it refers to"),
@@ -51,7 +51,7 @@ def test_the_worked_example(built):
     assert [user["quote"] for user in row["user"]] == ["Moscow"]
 
 
-@pytest.mark.parametrize("config", ["entities", "cues", "euphemisms", "stances", "defects"])
+@pytest.mark.parametrize("config", ["entities", "cues", "quotes", "euphemisms", "stances", "defects"])
 def test_every_span_proves_itself(built, config):
     texts = {row["article_id"]: row["text"] for row in rows(built, "articles")}
     assert len(rows(built, config)) > 0

@@ -316,23 +316,19 @@ def test_values_show_their_keys_if_they_have_any(short):
 
 def test_keys_give_values_to_the_marks_of_their_layer_only(short):
     oslo, operation = short.mark(*place("Oslo"), "3"), short.mark(*place("special military operation"), "e")
-    describe_entity(short, "Oslo", "w", "q", "s")
+    describe_entity(short, "Oslo", "c", "l", "s", "o")
     short.select_region(*place("special military operation"), "EUPHEMISM")
-    short.page.keyboard.press("q")
-    for field, value in (("topic", "war"), ("voice", "attributed"), ("flagged", "none")):
+    short.page.keyboard.press("l")
+    for field, value in (("topic", "war"), ("flagged", "none")):
         short.choose(f"euphemisms_{field}", value)
     stored = short.submit()
-    assert values(stored, oslo) == {"entities_mention": ["name"], "entities_naming": ["official_short"]}
-    assert values(stored, operation) == {
-        "euphemisms_topic": ["war"],
-        "euphemisms_voice": ["attributed"],
-        "euphemisms_flagged": ["none"],
-    }
+    assert values(stored, oslo) == {"entities_form": ["short"], "entities_register": ["official"]}
+    assert values(stored, operation) == {"euphemisms_topic": ["war"], "euphemisms_flagged": ["none"]}
 
 
 def test_a_value_of_a_long_list_is_found_by_typing(short):
     region = short.mark(*place("Lima"), "3")
-    describe_entity(short, "Lima", "q", "s")
+    describe_entity(short, "Lima", "s", "o")
     short.select_region(*place("Lima"), "GPE")
     short.find("entities_entity", "slov", "slovakia")
     short.find("entities_stands_for", "esto", "estonia")
@@ -362,11 +358,11 @@ def test_an_article_with_entities_only_can_be_submitted(short):
 def test_a_required_value_is_asked_for_at_the_mark_that_lacks_it(short):
     short.mark(*place("today"), "8")
     oslo = short.mark(*place("Oslo"), "3")
-    assert "Mention is required" in short.submit_is_refused()
+    assert "Form is required" in short.submit_is_refused()
     assert short.selected() == oslo
-    short.page.keyboard.press("q")
-    assert "Naming is required" in short.submit_is_refused()
     short.page.keyboard.press("s")
+    assert "Register is required" in short.submit_is_refused()
+    short.page.keyboard.press("o")
     assert marks(short.submit()) == {(*place("today"), "TIME"), (*place("Oslo"), "GPE")}
 
 
@@ -381,17 +377,17 @@ def everything(short):
     for words, key in (("Lima", "3"), ("Oslo", "3"), ("Rome", "3"), ("today", "8")):
         short.mark(*place(words), key)
     for words in ("Lima", "Oslo", "Rome"):
-        describe_entity(short, words, "q", "s")
+        describe_entity(short, words, "s", "o")
     short.select_region(*place("Lima"), "GPE")
     short.choose("entities_entity", "russia")
     for words, key in ((operation, "e"), ("euphemism", "f"), (invasion, "g"), (praised, "v"), ("in ,", "m")):
         short.mark(*place(words), key)
     short.select_region(*place(operation), "EUPHEMISM")
     short.write_note("euphemisms_plain_meaning", "invasion")
-    for field, value in (("referent", "ukraine-war"), ("topic", "war"), ("voice", "own"), ("flagged", "none")):
+    for field, value in (("referent", "ukraine-war"), ("topic", "war"), ("flagged", "none")):
         short.choose(f"euphemisms_{field}", value)
     short.select_region(*place(praised), "FAVOR")
-    for field, value in (("intensity", "average"), ("attribution", "own_voice"), ("means", "lexical")):
+    for field, value in (("intensity", "average"), ("explicitness", "explicit")):
         short.choose(f"stances_{field}", value)
     short.choose("stances_holder_kind", "entity")
     short.write_note("stances_proposition", "Oslo is for Rome.")
