@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from ..agreement import Record, article_disputes, compare_article, count_article
-from ..convert import Conversion, RawTask, Rows, convert_article, redistributable
+from ..convert import Conversion, RawTask, Rows, convert_article, corpus_tables, redistributable
 from ..corpus import CorpusSpec, split_of
 from ..dataset import BuildCounts, table_digest
 from ..ids import DIGEST_MODULUS
@@ -48,6 +48,17 @@ def convert_batch(
             split = split_of(context.split_as.get(conversion.event_id, conversion.event_id), context.corpus.splits)
             by_split.setdefault(split, []).append(conversion)
     return ConvertedBatch(_tables(context, by_split, tally), problems, tally)
+
+
+def corpus_batch(context: CorpusSpec) -> ConvertedBatch:
+    """Return the rows that belong to no article, which are made once; all are in the first split of corpus.toml."""
+    split = next(iter(context.corpus.splits))
+    part = ConvertedBatch({}, [], BuildCounts())
+    for config, table in corpus_tables(context).items():
+        part.tables[config, split] = table
+        part.tally.rows[config, split] = table.num_rows
+        part.tally.add(BuildCounts(digest=table_digest(config, [(split, table.num_rows)], table)))
+    return part
 
 
 def compare_batch(context: CorpusSpec, articles: Articles, read: Read) -> ConvertedBatch:

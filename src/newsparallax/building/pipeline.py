@@ -8,6 +8,7 @@ the counts are rendered here too, since stale ones are problems.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -27,7 +28,7 @@ from ..dataset import (
 )
 from ..problems import OpenProblems, Problem, problem
 from ..render import render_cheat_sheet, render_guidelines, render_label_config
-from .batch import Convert, ConvertedBatch, convert_batch
+from .batch import Convert, ConvertedBatch, convert_batch, corpus_batch
 from .duplicates import grouped
 from .workers import Progress, convert_corpus, default_workers
 
@@ -75,13 +76,13 @@ class Pipeline:
         )
 
     def parts(self) -> Iterator[ConvertedBatch]:
-        """Yield every part after adding it to the tally.
+        """Yield every part after adding it to the tally; the first one has the rows that belong to no article.
 
         Raises UsageError where near-duplicates cannot be grouped, ExportError for an export that cannot be read.
         """
         if self._group:
             self.folder = self._group(self.folder)
-        for part in self._source(self.folder):
+        for part in chain([corpus_batch(self.folder.context)], self._source(self.folder)):
             self.tally.add(part.tally)
             yield part
 

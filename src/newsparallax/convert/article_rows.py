@@ -1,4 +1,4 @@
-"""Make the rows of every config from converted articles."""
+"""Make the rows of every config that has rows for articles, from converted articles."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..corpus import STATES, Block, Codebook, CorpusSpec, blocks_of, schema
 from ..errors import NewsParallaxError
 from ..ids import text_digest
 from .article import Conversion, sorted_json
+from .corpus_rows import MADE_ONCE
 from .derived import DerivedColumns
 from .gold import Gold
 from .model import ArticleText, Span
@@ -40,7 +41,7 @@ COLLECTORS: dict[str, Callable[[Codebook], Collector]] = {schema.TOKENS: TokenRo
 
 
 class Rows:
-    """Collect the rows of every config, one article after the other.
+    """Collect the rows of every config except those in MADE_ONCE, one article after the other.
 
     The rows of a config are in order of their place in the text. An article without gold has rows only in `articles`
     and `votes`.
@@ -84,12 +85,15 @@ class Rows:
         return self._marks.labels()
 
     def tables(self) -> dict[str, pa.Table]:
-        """Return the table of every config. Raises NewsParallaxError where no code makes the rows of a config."""
+        """Return the table of every config with rows for articles.
+
+        Raises NewsParallaxError where no code makes the rows of a config.
+        """
         tables, nested = self._marks.tables()
         makers = table_makers(self._context.codebook)
         tables[schema.ARTICLES] = makers[schema.ARTICLES].make(self._articles, nested)
         tables |= {name: rows.table() for name, rows in self._others.items()}
-        unfilled = makers.keys() - tables.keys()
+        unfilled = makers.keys() - tables.keys() - MADE_ONCE.keys()
         if unfilled:  # the config would be published empty, and change the content digest of every corpus
             hint = "add it to COLLECTORS in convert/article_rows.py, or remove it from corpus/schema.py"
             raise NewsParallaxError(f"declares the config {min(unfilled)}, but no code makes its rows", file="schema.py", hint=hint)  # fmt: skip  # noqa: E501

@@ -29,7 +29,7 @@ State = Literal["annotated", "annotated_empty", "cancelled", "unannotated"]
 STATES: tuple[State, ...] = ("annotated", "annotated_empty", "cancelled", "unannotated")
 
 
-ARTICLES, TOKENS, VOTES = "articles", "tokens", "votes"
+ARTICLES, TOKENS, VOTES, REGISTRY = "articles", "tokens", "votes", "registry"
 STANDOFF = "standoff"  # folder in a stand-off release with the digests of withheld text; not a config
 KINDS = ("human", "model", "unknown")
 DIRECTIONS = ("right", "left", "bi")
@@ -168,6 +168,13 @@ VOTE: dict[str, Type] = {
     **REPAIRED,
     "region_meta": STRING,
 }
+ENTITY: dict[str, Type] = {
+    "entity_id": SPAN_ID,
+    "type": STRING,
+    "description": NAME,
+    "qid": NAME,
+    "names": ListOf(Struct({"name": NAME, "kind": STRING})),
+}
 WINDOW: dict[str, Type] = {
     "article_id": ID,
     "text_sha256": NAME,
@@ -210,11 +217,12 @@ _MEANINGS = {  # of columns that several configs share; the codebook describes t
 class Config:
     """A kind of config, with all that schema, Parquet files, card, Croissant and the comparison of versions need of it.
 
-    `convert/article_rows.py` names what collects its rows. `key` are the columns that identify a row. `noun`
-    names a row in a change between versions, `one_row` in the card, where {layer} is the layer of the BIO tags. `shape`
-    returns the columns for a codebook, None where a corpus has no such config. `fixed` are the columns that are the
-    same in every dataset: first of the config, then of the records in a column that a codebook names. `known` are those
-    that the card has described before, and `meanings` says what the others hold.
+    `convert/article_rows.py` names what collects its rows. `convert/corpus_rows.py` makes rows that belong
+    to no article, once. `key` are the columns that identify a row. `noun` names a row in a change between versions,
+    `one_row` in the card, where {layer} is the layer of the BIO tags. `shape` returns the columns for a codebook, None
+    where a corpus has no such config. `fixed` are the columns that are the same in every dataset: first of the config,
+    then of the records in a column that a codebook names. `known` are those that the card has described before, and
+    `meanings` says what the others hold.
     """
 
     noun: str
@@ -273,6 +281,10 @@ def _tokens(codebook: Codebook) -> Struct | None:
     if not codebook.token_layer:
         return None
     return Struct({**TOKEN, "tags": ListOf(ClassLabel(codebook.layers[codebook.token_layer].tags, "label"))})
+
+
+def _registry(codebook: Codebook) -> Struct | None:
+    return Struct(ENTITY) if any(field.kind == "ref" for _, field in codebook.fields()) else None
 
 
 # The configs that do not depend on layers: the first one is the default. Another one is another row.
@@ -339,6 +351,22 @@ CONFIGS: dict[str, Config] = {
             "region_meta": "other data of the region in the export, JSON",
         },
     ),
+    REGISTRY: Config(
+        noun="entity",
+        key=("entity_id",),
+        one_row="an entity of `entities.toml`; it belongs to no article, so all rows are in the first split",
+        shape=_registry,
+        fixed=(ENTITY,),
+        known={},
+        meanings={
+            "entity_id": "id of the entity; columns with ids of `entities.toml` have these ids",
+            "type": "type of the entity",
+            "description": "who or what the entity is; null if the registry has no description",
+            "qid": "Wikidata item of the entity; null if the registry has none",
+            "names": "names of the entity, in the order of the file, each with its kind (null if it has none)",
+            "kind": "kind of the name",
+        },
+    ),
 }
 
 
@@ -361,9 +389,10 @@ def config_of(name: str) -> Config:
     return CONFIGS.get(name) or _of_layer(name)
 
 
-def meanings() -> dict[str, str]:
-    """Return what the columns hold that do not depend on the corpus, by name."""
-    return _MEANINGS | {name: text for config in CONFIGS.values() for name, text in config.meanings.items()}
+def meanings(config: str) -> dict[str, str]:
+    """Return what the columns hold that do not depend on the corpus, by name; a config's own meanings come first."""
+    others = {name: text for other in reversed(CONFIGS.values()) for name, text in other.meanings.items()}
+    return others | _MEANINGS | dict(config_of(config).meanings)
 
 
 def key_of(config: str) -> tuple[str, ...]:
@@ -418,7 +447,7 @@ def reserved_columns() -> dict[str, set[str]]:
     """Return the names that attributes, relations, layers and document layers must not use, by place of conflict."""
     return {
         "span": {*_SPAN},
-        "article": {*ARTICLE},
+        "article": {*ARTICLE, REGISTRY},
         "config": {*CONFIGS, STANDOFF, "default"},
     }
 

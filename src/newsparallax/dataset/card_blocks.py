@@ -228,21 +228,21 @@ def _configs(codebook: Codebook, manifest: Manifest) -> Iterator[str]:
     yield from table(("config", "rows:", "one row is"), rows)
     yield from ("", "Columns of every span config, in addition to those of its layer (below):", "")
     referents = schema.REFERENTS if any(layer.referent for layer in codebook.layers.values()) else {}
-    yield from _columns({**schema.PLACE, **referents, **schema.derived(codebook), **schema.MADE_BY, **schema.REPAIRED})
+    shared = {**schema.PLACE, **referents, **schema.derived(codebook), **schema.MADE_BY, **schema.REPAIRED}
+    yield from _columns(schema.ARTICLES, shared)
     yield from ("", "A relation of a span is a record of its target span:", "")
-    yield from _columns(schema.LINK.fields)
+    yield from _columns(schema.ARTICLES, schema.LINK.fields)
     for name, config in schema.CONFIGS.items():
         if name in shapes:
             known = ", ".join(f"`{column}`" for column in config.known)
-            fields = shapes[name].fields
-            yield from ("", f"Columns of `{name}`, in addition to {known}:", "")
-            own = _own_columns(codebook) if name == schema.ARTICLES else {}
-            yield from _columns({column: type_ for column, type_ in fields.items() if column not in config.known}, own)
+            new = {column: type_ for column, type_ in shapes[name].fields.items() if column not in config.known}
+            yield from ("", f"Columns of `{name}`{', in addition to ' if known else ''}{known}:", "")
+            yield from _columns(name, new, _own_columns(codebook) if name == schema.ARTICLES else {})
 
 
-def _columns(fields: dict[str, schema.Type], own: dict[str, str] | None = None) -> Iterator[str]:
+def _columns(config: str, fields: dict[str, schema.Type], own: dict[str, str] | None = None) -> Iterator[str]:
     """Yield a table with one line per column; `own` describes the columns that the codebook names."""
-    known = schema.meanings() | (own or {})
+    known = schema.meanings(config) | (own or {})
     rows = ((f"`{column}`", _type(type_), known[column]) for column, type_ in fields.items())
     yield from table(("column", "type", "content"), rows)
 

@@ -244,7 +244,7 @@ class _Describing:
         _, layer, rest = self._place(path)
         known: Field | Relation | None = None
         if schema.fixed_type(self.config, path) is not None:
-            meaning = schema.meanings().get(path[-1], "")
+            meaning = schema.meanings(self.config).get(path[-1], "")
         else:
             known = (
                 layer.attributes.get(rest[0]) or layer.relations.get(rest[0])

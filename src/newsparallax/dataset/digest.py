@@ -1,9 +1,9 @@
 """Compute the content digest of rows from Arrow's memory, to decide whether two builds hold the same content.
 
-Each article has its own digest, and the digests are added modulo 2**256 (a multiset hash after Clarke et al. 2003). The
-sum is therefore the same for any order and grouping of articles. It can be computed from the Parquet files of a
-finished dataset alone, without knowing which rows were converted in the same part. The digest does not protect against
-tampering; the SHA-256 of each file in the manifest does.
+Each article, and each row that belongs to no article, has its own digest. The digests are added modulo 2**256 (a
+multiset hash after Clarke et al. 2003). The sum is therefore the same for any order and grouping of articles. It can be
+computed from the Parquet files of a finished dataset alone, without knowing which rows were converted in the same part.
+The digest does not protect against tampering; the SHA-256 of each file in the manifest does.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _FLAGS = 63  # columns whose nulls are encoded as bits of one number
 def table_digest(config: str, splits: Sequence[tuple[str, int]], table: pa.Table) -> int:
     """Return the digest of rows of a config, in which the rows of each article are contiguous and in order.
 
-    `splits` lists (split, number of rows) in row order. The digest of an article is the SHA-256 of its rows. For every
-    level of nesting, the hashed data are the numbers (values, lengths of strings and lists, null flags) row by row, and
-    the strings column by column.
+    `splits` lists (split, number of rows) in row order. The digest of an article is the SHA-256 of its rows. A row that
+    belongs to no article has its own digest. For every level of nesting, the hashed data are the numbers (values,
+    lengths of strings and lists, null flags) row by row, and the strings column by column.
     """
     if not table.num_rows:
         return 0
     columns = [_one(column) for column in table.columns]
-    runs = pc.run_end_encode(columns[table.schema.get_field_index("article_id")]).run_ends.to_pylist()
+    runs = pc.run_end_encode(columns[_owner(table)]).run_ends.to_pylist()
     edges = list(accumulate((rows for _, rows in splits), initial=0))
     bounds = sorted({*edges, *runs})
     sizes = [(end - begin).to_bytes(8) for begin, end in pairwise(bounds)]
@@ -65,13 +65,18 @@ def whole_articles(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.
         if not table.num_rows:
             continue
         table = pa.concat_tables([*left, table])
-        ids = table.column("article_id").combine_chunks()
-        ends = pc.run_end_encode(ids).run_ends
+        ends = pc.run_end_encode(table.column(_owner(table)).combine_chunks()).run_ends
         last = ends[-2].as_py() if len(ends) > 1 else 0
         if last:
             yield table.slice(0, last)
         left = [table.slice(last)]
     yield from left
+
+
+def _owner(table: pa.Table) -> int:
+    """Return the position of the column of articles; in a config without articles, of the first column, the id."""
+    place: int = table.schema.get_field_index("article_id")
+    return max(place, 0)
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:

@@ -7,7 +7,7 @@ last.
 from __future__ import annotations
 
 import tempfile
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -26,9 +26,11 @@ from ..dataset import (
     MARK,
     BuildCounts,
     ConfigWriter,
+    DatasetWriter,
     FileFacts,
     Manifest,
     files_listed,
+    files_of,
     new_folder,
     read_back,
     refuse_foreign,
@@ -181,17 +183,24 @@ def merge(folder: CorpusFolder, work: Store, out: Store) -> Merged:
 def _assemble(
     folder: CorpusFolder, job: Job, work: Store, draft: Path
 ) -> tuple[Merged, dict[str, FileFacts], BuildCounts]:
-    """Write everything except the rows to `draft`; return the result, the row files' facts by path, and the counts."""
+    """Write everything except the rows of articles to `draft`; return the result, their files' facts, and the counts.
+
+    The facts are by path.
+    """
     rows: dict[str, FileFacts] = {}
     before = chain(
         (entry for entry in folder.check() if entry.code != "export-ignored"),  # the folder's own exports are not read
         *(index_of(work, "distribute", rank).problems for rank in range(job.tasks)),
     )
     pipeline = Pipeline(folder, lambda _: _parts(job, work, rows), before)
-    deque(pipeline.recorded(draft), maxlen=0)
+    schemas = schema.arrow_schemas(folder.context.codebook)
+    writer = DatasetWriter(draft, schemas)
+    for part in pipeline.recorded(draft):
+        writer.add(part.tables)  # rows that belong to no article; the buckets have written theirs
+    writer.close()
     tally = pipeline.tally
-    _compare(tally, rows)
-    for config, shape in schema.arrow_schemas(folder.context.codebook).items():
+    _compare(tally, rows | files_of(draft))
+    for config, shape in schemas.items():
         for split in written_splits(folder.context, tally):
             if not tally.rows[config, split]:
                 ConfigWriter(draft, config, split, shape).close()

@@ -30,7 +30,7 @@ from ..dataset import (
 )
 from ..errors import NewsParallaxError, UsageError
 from .alignment import DRIFT, Drifted, spans_of
-from .columns import TargetOf, restore, sibling, target_by_layer
+from .columns import TargetOf, has_words, restore, sibling, target_by_layer
 from .copies import Copies
 from .withhold import rewrite, rows_of
 
@@ -160,7 +160,10 @@ def _restore_file(
     shape = schema.configs(codebook).get(config)
     if shape is None:
         raise NewsParallaxError("belongs to no config of codebook.toml", file=str(path), hint="get the dataset again")
-    rewrite(path, target, lambda table: change(table, shape))
+    if has_words(shape):
+        rewrite(path, target, lambda table: change(table, shape))
+    else:
+        shutil.copyfile(path, target)
 
 
 def _targets(dataset: Path, codebook: Codebook, copies: Copies) -> TargetOf:

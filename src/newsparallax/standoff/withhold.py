@@ -95,8 +95,9 @@ def stage(full: Path, out: Path, context: CorpusSpec, *, mode: Mode = "auto") ->
         for name in manifest.files:
             source, target = full / name, draft / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            if source.suffix == ".parquet" and rights.withheld:
-                _withhold(source, target, shapes[name.split("/")[0]], rights)
+            shape = shapes.get(name.split("/")[0])
+            if shape and has_words(shape) and rights.withheld:
+                _withhold(source, target, shape, rights)
             elif name == PROBLEMS:
                 _withhold_problems(source, target, rights)
             elif name not in MADE_LAST:
@@ -117,7 +118,7 @@ def kept_words(staged: Path) -> Iterator[tuple[str, str, int]]:
     for rows in articles_in(staged, "article_id", "redistribute"):
         rights.add(rows["article_id"], [not free for free in rows["redistribute"]])
     for config, shape in shapes.items():
-        for path in sorted((staged / config).glob("*.parquet")):
+        for path in sorted((staged / config).glob("*.parquet")) if has_words(shape) else ():
             kept: Counter[str] = Counter()
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(BATCH):

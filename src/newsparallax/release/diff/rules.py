@@ -30,6 +30,7 @@ _LOADS = "code that reads it fails"
 _NUMBERS = "the same number means another label"
 _OFFSETS = "references by id and offset no longer fit"
 _MORE = "only additions"
+_IDS = "ids in other rows may lead nowhere"
 _BETTER = "corrections of existing rows"
 _REPEATS = "repeats a change of another row"
 
@@ -56,6 +57,7 @@ RULES: dict[str, Rule] = {
     "block-moved": Rule("major", "block or tokens moved", "Changed", _OFFSETS),
     "vote-moved": Rule("major", "vote moved", "Changed", _OFFSETS),
     "vote-renamed": Rule("major", "ids of vote changed", "Changed", _OFFSETS),
+    "entity-removed": Rule("major", "entity removed", "Removed", _IDS),
     "row-event": Rule("major", "rows in another event", "Changed", _REPEATS, listed=False),
     "row-split": Rule("major", "rows in another split", "Changed", _REPEATS, listed=False),
     "row-of-removed-article": Rule("major", "rows of removed articles", "Removed", _REPEATS, listed=False),
@@ -69,6 +71,7 @@ RULES: dict[str, Rule] = {
     "span-added": Rule("minor", "span added", "Added", _MORE),
     "block-added": Rule("minor", "tags of block added", "Added", _MORE),
     "vote-added": Rule("minor", "vote added", "Added", _MORE),
+    "entity-added": Rule("minor", "entity added", "Added", _MORE),
     "row-of-added-article": Rule("minor", "rows of added articles", "Added", _REPEATS, listed=False),
     "column-order": Rule("patch", "order of columns changed", "Changed", "columns are found by name"),
     "article-corrected": Rule("patch", "article corrected", "Changed", _BETTER),
@@ -84,6 +87,7 @@ RULES: dict[str, Rule] = {
     "block-removed": Rule("patch", "tags of block withdrawn", "Removed", "annotations corrected"),
     "vote-corrected": Rule("patch", "vote corrected", "Changed", _BETTER),
     "vote-removed": Rule("patch", "vote withdrawn", "Removed", "annotations corrected"),
+    "entity-corrected": Rule("patch", "entity corrected", "Changed", _BETTER),
     "row-repeats": Rule("patch", "rows that repeat other rows", "Changed", _REPEATS, listed=False),
     "split-policy": Rule("patch", "split policy changed", "Changed", "moved articles are listed separately"),
     "codebook-version": Rule("patch", "version of codebook changed", "Changed", "its changes are listed separately"),
