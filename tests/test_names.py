@@ -31,7 +31,16 @@ def names_in(type_: schema.Type) -> Iterator[str]:
         yield from names_in(part)
 
 
-FIXED = (schema.ARTICLE, schema.PLACE, schema.MADE_BY, schema.REPAIRED, schema.TOKEN, schema.VOTE, schema.WINDOW)
+FIXED = (
+    schema.ARTICLE,
+    schema.PLACE,
+    schema.MADE_BY,
+    schema.REPAIRED,
+    schema.TOKEN,
+    schema.VOTE,
+    schema.ENTITY,
+    schema.WINDOW,
+)
 OTHERS = {"label", "labels", "split", "split_", "its", "dtype", "feature", "names", "fields", "dataset", "index"}
 NAMES = sorted({name for fields in FIXED for name in names_in(schema.Struct(fields))} | OTHERS)
 TAKEN = schema.reserved_columns()

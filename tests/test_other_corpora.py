@@ -94,6 +94,7 @@ def test_counts_of_the_german_corpus(zeitung):
         "färbungen": {"test": 1, "train": 2},
         "tokens": {"test": 2, "train": 3},
         "votes": {"test": 6, "train": 18},
+        "registry": {"train": 4},
     }
     assert manifest.labels == {
         "akteure": {"Mensch": 2, "Gruppe": 2},

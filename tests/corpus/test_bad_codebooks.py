@@ -229,6 +229,16 @@ CASES = {
         {"layers.votes": {"labels": {"A": {}}}},
         "codebook.toml: layers.votes: every dataset has a column or config votes; choose another name",
     ),
+    "layer-reserved-registry": Bad(
+        "codebook.toml",
+        {"layers.registry": {"labels": {"A": {}}}},
+        "codebook.toml: layers.registry: every dataset has a column or config registry; choose another name",
+    ),
+    "document-reserved-registry": Bad(
+        "codebook.toml",
+        {"document.registry": {"kind": "text"}},
+        "codebook.toml: document.registry: the config of entities has the name registry; choose another name",
+    ),
     "layer-reserved-column": Bad(
         "codebook.toml",
         {"layers.blocks": {"labels": {"A": {}}}},
