@@ -27,7 +27,7 @@ from nervaluate import Evaluator
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
 from helpers import CODEBOOK, CORPORA, ROOT, build_case, span, task, write_corpus
-from newsparallax.agreement import BRACKETS, NO_PAIRS, Agreement, AgreementReport, agreement_block, figures
+from newsparallax.agreement import BRACKETS, NO_PAIRS, Agreement, AgreementReport, agreement_block, figures, matching
 from newsparallax.agreement import counts as samples
 from newsparallax.agreement.compare import _count_numbers
 from newsparallax.agreement.counts import ArticleCounts, Group, Sample, seed_of
@@ -180,6 +180,33 @@ def test_assignment_is_the_heaviest(weights):
     chosen = assign(weights)
     assert len({i for i, _ in chosen}) == len({j for _, j in chosen}) == len(chosen)
     assert sum(weights[pair] for pair in chosen) == heaviest(sorted(weights))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(st.tuples(st.integers(0, 9), st.integers(0, 9)), st.integers(1, 10**9), min_size=1))
+def test_large_groups_are_matched_like_small_ones(weights):
+    """Random weights of this size rarely leave a choice; where they do, both find the same total."""
+    large, small = matching._heaviest_of_many(weights), matching._heaviest(weights)
+    assert len({i for i, _ in large}) == len({j for _, j in large}) == len(large)
+    total = sum(weights[pair] for pair in small)
+    assert sum(weights[pair] for pair in large) == total
+    for pair in small:  # if the matching is the only heaviest one, every other is lighter
+        rest = {other: weight for other, weight in weights.items() if other != pair}
+        if rest and sum(weights[other] for other in matching._heaviest(rest)) == total:
+            return
+    assert sorted(large) == small
+
+
+def test_crowds_of_overlaps_are_matched_as_many_and_as_well_as_possible():
+    """300 spans by 300, most of which overlap: the loop for small groups takes a minute and a half."""
+    chance = random.Random(1)
+    a, b = (
+        [mark(start, start + chance.randrange(1, 200)) for start in chance.choices(range(100), k=300)] for _ in "ab"
+    )
+    sides = match_spans(by_place(a), by_place(b))
+    assert sorted(id(x) for x, _ in sides if x) == sorted(map(id, a))
+    assert sorted(id(y) for _, y in sides if y) == sorted(map(id, b))
+    assert sum(x is not None and y is not None for x, y in sides) == 300
 
 
 def test_long_chains_of_overlaps_are_matched():

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from ..convert import ConvertedAnnotation, Span
 
 ONE = 1_000_000  # the integer for a share of 1: shares are in millionths
-_MATCHED = 1 << 80  # more than all shares together, so that the number of matches has priority
-_SAME_LABELS = 1 << 40
+MANY = 200  # pairs in a group from which scipy is faster than the loop here (its import takes 0.4 s, once)
 
 Sides = tuple[Span | None, Span | None]
 Spans = dict[tuple[int, int], list[Span]]  # by offsets
@@ -82,15 +81,17 @@ def pair_up(a: list[Span], b: list[Span]) -> list[Sides]:
     a, b = sorted(a, key=_content), sorted(b, key=_content)
     if list(map(_content, a)) > list(map(_content, b)):
         return [(left, right) for right, left in pair_up(b, a)]
-    weights = {(i, j): _MATCHED + _alike(left, right) for i, left in enumerate(a) for j, right in enumerate(b)}
-    return _chosen(a, b, weights)
+    alike = {(i, j): _alike(left, right) for i, left in enumerate(a) for j, right in enumerate(b)}
+    number = min(len(a), len(b))
+    labels = number * max(common for _, common in alike.values()) + 1  # more than all common values and relations
+    return _chosen(a, b, _with_priority({pair: labels * same + common for pair, (same, common) in alike.items()}))
 
 
 def _match_overlapping(a: list[Span], b: list[Span]) -> list[Sides]:
     a, b = _in_order(a), _in_order(b)
     if (a[0].start, a[0].end) > (b[0].start, b[0].end):  # never equal: equal places are matched before
         return [(left, right) for right, left in _match_overlapping(b, a)]
-    return _chosen(a, b, dict(_overlapping(a, b)))
+    return _chosen(a, b, _with_priority(dict(_overlapping(a, b))))
 
 
 def _in_order(spans: list[Span]) -> list[Span]:
@@ -111,21 +112,28 @@ def _chosen(a: list[Span], b: list[Span], weights: dict[tuple[int, int], int]) -
     return sides + [(None, span) for j, span in enumerate(b) if j not in matched_b]
 
 
+def _with_priority(weights: dict[tuple[int, int], int]) -> dict[tuple[int, int], int]:
+    """Add to each weight more than all weights of a matching together, so that the number of matches has priority."""
+    number = min(len({i for i, _ in weights}), len({j for _, j in weights}))
+    matched = number * max(weights.values(), default=0) + 1
+    return {pair: matched + weight for pair, weight in weights.items()}
+
+
 def _content(span: Span) -> tuple[int, int, tuple[str, ...], str]:
     """Return a sort key of spans that depends only on the annotated content."""
     return span.start, span.end, span.labels, repr(span.content())
 
 
-def _alike(a: Span, b: Span) -> int:
-    """Return the similarity of two spans at the same place: labels first, then the common values and relations."""
+def _alike(a: Span, b: Span) -> tuple[bool, int]:
+    """Return whether two spans at the same place have the same labels, and how many values and relations in common."""
     values = sum(bool(b.attributes.get(key) == value) for key, value in a.attributes.items())
     theirs = {(link.name, link.target.start, link.target.end) for link in b.links}
     arrows = sum((link.name, link.target.start, link.target.end) in theirs for link in a.links)
-    return _SAME_LABELS * (a.labels == b.labels) + values + arrows
+    return a.labels == b.labels, values + arrows
 
 
 def _overlapping(a: list[Span], b: list[Span]) -> Iterator[tuple[tuple[int, int], int]]:
-    """Yield the positions of spans of `a` and `b` that share code points, with their weight; both in order of start."""
+    """Yield the positions of spans of `a` and `b` that share code points, with their share; both in order of start."""
     first = 0
     for i, one in enumerate(a):
         while first < len(b) and b[first].end <= one.start:
@@ -136,7 +144,7 @@ def _overlapping(a: list[Span], b: list[Span]) -> Iterator[tuple[tuple[int, int]
                 break
             if other.end > one.start:
                 shared = min(one.end, other.end) - max(one.start, other.start)
-                yield (i, j), _MATCHED + 2 * shared * ONE // (one.end - one.start + other.end - other.start)
+                yield (i, j), 2 * shared * ONE // (one.end - one.start + other.end - other.start)
 
 
 def ranges(spans: Iterable[Span]) -> Ranges:
@@ -166,15 +174,15 @@ def dice(a: Ranges, b: Ranges) -> int:
 def assign(weights: dict[tuple[int, int], int]) -> list[tuple[int, int]]:
     """Return the pairs (i, j) of the one-to-one matching with the largest total weight, in order; weights are above 0.
 
-    Each connected group of pairs is solved separately, by longest augmenting paths. In the worst case, the effort grows
-    with the square of the number of pairs in a group.
+    Each connected group of pairs is solved separately.
     """
     chosen: list[tuple[int, int]] = []
     for group in _components(weights):
         if len({i for i, _ in group}) == 1 or len({j for _, j in group}) == 1:
             chosen.append(max(group, key=weights.__getitem__))
         else:
-            chosen += _heaviest({pair: weights[pair] for pair in group})
+            solve = _heaviest if len(group) < MANY else _heaviest_of_many
+            chosen += solve({pair: weights[pair] for pair in group})
     return sorted(chosen)
 
 
@@ -202,7 +210,7 @@ def _components(pairs: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, in
 
 
 def _heaviest(weights: dict[tuple[int, int], int]) -> list[tuple[int, int]]:
-    """Return the heaviest matching of one group: add the path with the largest gain, as long as there is a gain."""
+    """Return the heaviest matching of a small group: add the path with the largest gain, as long as there is a gain."""
     of_left: defaultdict[int, list[int]] = defaultdict(list)
     for i, j in weights:
         of_left[i].append(j)
@@ -233,3 +241,23 @@ def _heaviest(weights: dict[tuple[int, int], int]) -> list[tuple[int, int]]:
             following = held.get(i)
             held[i], holder[at] = at, i
             at = following
+
+
+def _heaviest_of_many(weights: dict[tuple[int, int], int]) -> list[tuple[int, int]]:
+    """Return the heaviest matching of a large group, as `_heaviest` does.
+
+    The solver gives each i a partner. So each i also gets a partner of its own, with weight 0, which means that it
+    stays alone. The result is exact as long as the sum of the weights is below 2**53.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+    left, right = (sorted(set(side)) for side in zip(*weights, strict=True))
+    row, column = ({name: number for number, name in enumerate(side)} for side in (left, right))
+    dearest = max(weights.values()) + 1  # costs must be above 0
+    rows = [row[i] for i, _ in weights] + [*range(len(left))]
+    columns = [column[j] for _, j in weights] + [*range(len(right), len(right) + len(left))]
+    costs = [float(dearest - weight) for weight in weights.values()] + [float(dearest)] * len(left)
+    graph = coo_array((costs, (rows, columns)), shape=(len(left), len(right) + len(left))).tocsr()
+    found = zip(*min_weight_full_bipartite_matching(graph), strict=True)
+    return [(left[i], right[j]) for i, j in found if j < len(right)]
