@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import run_script
 from helpers import CODEBOOK, ROOT, span, task, write_corpus
 from newsparallax.cli import console
 from newsparallax.dataset import verify
@@ -16,11 +17,6 @@ from newsparallax.errors import NewsParallaxError
 from newsparallax.problems import OpenProblems, problem
 
 SCRIPTS = ROOT / "scripts"
-
-
-def script(name, *options, env=None):
-    command = [sys.executable, str(SCRIPTS / name), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | (env or {}))
 
 
 def opened(*problems):
@@ -49,7 +45,7 @@ def test_what_would_steer_a_terminal_is_printed_as_a_number(capsys):
 def test_a_label_is_on_one_line_of_what_adopt_prints(tmp_path):
     label = "x\u202ey\nz"
     corpus = write_corpus(tmp_path / "corpus", {"exports": {"a.json": [task("Ann", [span(0, 3, "Ann", label)])]}})
-    done = script("adopt.py", str(corpus / "annotations/exports/a.json"), str(tmp_path / "new"))
+    done = run_script("adopt.py", str(corpus / "annotations/exports/a.json"), str(tmp_path / "new"))
     assert r"  layer spans: x\u202ey\nz" in done.stdout.splitlines()
 
 
@@ -82,7 +78,7 @@ def test_a_build_says_which_spans_bio_tags_cannot_show(tmp_path):
     def printed(name, text, *places):
         marks = [span(start, end, text[start:end], id=f"r{start}-{end}") for start, end in places]
         corpus = write_corpus(tmp_path / name, {"exports": {"a.json": [task(text, marks)]}})
-        done = script("build.py", "--corpus", str(corpus))
+        done = run_script("build.py", "--corpus", str(corpus))
         assert done.returncode == 0, done.stderr
         return [line for line in done.stdout.splitlines() if "BIO" in line]
 
@@ -98,9 +94,9 @@ def test_a_build_says_which_spans_bio_tags_cannot_show(tmp_path):
 
 def test_a_folder_with_more_than_a_build_is_left_as_it_is(tmp_path):
     corpus = write_corpus(tmp_path / "corpus", {"exports": {"a.json": [task("Ann met Bob.", [span(0, 3, "Ann")])]}})
-    assert script("build.py", "--corpus", str(corpus), "--out", str(tmp_path / "out")).returncode == 0
+    assert run_script("build.py", "--corpus", str(corpus), "--out", str(tmp_path / "out")).returncode == 0
     (tmp_path / "out" / "notes.md").write_text("mine")
-    done = script("build.py", "--corpus", str(corpus), "--out", str(tmp_path / "out"))
+    done = run_script("build.py", "--corpus", str(corpus), "--out", str(tmp_path / "out"))
     assert (done.returncode, "not a build" in done.stderr) == (2, True)
     assert (tmp_path / "out" / "notes.md").read_text() == "mine"
 
@@ -109,12 +105,12 @@ def test_a_manifest_of_somebody_else_is_no_build(tmp_path):
     corpus = write_corpus(tmp_path / "corpus", {"exports": {"a.json": [task("Ann met Bob.")]}})
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "manifest.json").write_text('{"name": "an extension"}')
-    assert script("build.py", "--corpus", str(corpus), "--out", str(tmp_path / "out")).returncode == 2
+    assert run_script("build.py", "--corpus", str(corpus), "--out", str(tmp_path / "out")).returncode == 2
 
 
 def test_a_build_among_the_inputs_is_refused(tmp_path):
     corpus = write_corpus(tmp_path / "corpus", {"exports": {"a.json": [task("Ann met Bob.")]}})
-    done = script("build.py", "--corpus", str(corpus), "--out", str(corpus / "annotations/exports/o"))
+    done = run_script("build.py", "--corpus", str(corpus), "--out", str(corpus / "annotations/exports/o"))
     assert (done.returncode, "contains input files" in done.stderr) == (2, True)
 
 
@@ -128,7 +124,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path):
 def test_a_terminal_without_the_characters_shows_their_numbers(tmp_path):
     exports = {"a.json": [task("💩 Ann", [span(0, 1, "Bob", "💩")])]}
     corpus = write_corpus(tmp_path / "corpus", {"exports": exports})
-    done = script("check.py", "--corpus", str(corpus), env={"PYTHONIOENCODING": "ascii"})
+    done = run_with("", "check.py", "--corpus", str(corpus), PYTHONIOENCODING="ascii")
     assert (done.returncode, "\\U0001f4a9" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
 
 
@@ -136,7 +132,7 @@ def test_a_label_with_an_odd_line_end_is_loaded(tmp_path):
     codebook = CODEBOOK | {"layers": {"spans": {"labels": {"x\u0085y": {}}}}}
     exports = {"a.json": [task("Ann met Bob.", [span(0, 3, "Ann", "x\u0085y")])]}
     corpus = write_corpus(tmp_path / "corpus", {"exports": exports, "codebook": codebook})
-    done = script("build.py", "--corpus", str(corpus), "--out", str(tmp_path / "out"))
+    done = run_script("build.py", "--corpus", str(corpus), "--out", str(tmp_path / "out"))
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -215,13 +211,13 @@ def test_an_interrupted_build_claims_only_what_is_so_before_and_after_the_datase
 
 def test_paths_below_the_working_directory_are_printed_relative_to_it(tmp_path):
     corpus = write_corpus(tmp_path / "corpus", ANN)
-    done = run_with("", "build.py", "--corpus", str(corpus), cwd=tmp_path)
+    done = run_script("build.py", "--corpus", str(corpus), cwd=tmp_path)
     assert done.stdout.splitlines()[0].endswith(": corpus/build/0.1.0")
-    done = run_with("", "build.py", "--corpus", str(tmp_path / "none"), cwd=tmp_path)
+    done = run_script("build.py", "--corpus", str(tmp_path / "none"), cwd=tmp_path)
     assert done.stderr.startswith("error: none is not a corpus")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine.txt").write_text("mine")
-    done = run_with("", "build.py", "--corpus", str(corpus), "--out", "../corpus/../full", cwd=corpus)
+    done = run_script("build.py", "--corpus", str(corpus), "--out", "../corpus/../full", cwd=corpus)
     assert done.stderr.startswith("error: ../corpus/../full contains files")
 
 
@@ -229,7 +225,7 @@ def test_adopt_prints_paths_as_they_were_given(tmp_path):
     export = write_corpus(tmp_path / "corpus", ANN) / "annotations/exports/a.json"
     (tmp_path / "here").mkdir()
     for given, printed in (("../new", "../new"), ("new", "new"), (str(tmp_path / "here/other"), "other")):
-        done = run_with("", "adopt.py", str(export), given, cwd=tmp_path / "here")
+        done = run_script("adopt.py", str(export), given, cwd=tmp_path / "here")
         lines = done.stdout.splitlines()
         assert lines[0].startswith(f"{printed}: a corpus from a.json")
         assert lines[-1] == f"next: newsparallax build --corpus {printed}"

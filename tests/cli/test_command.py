@@ -13,20 +13,15 @@ from pathlib import Path
 import pytest
 
 import newsparallax
+from command_line import run_command, run_script
 from helpers import ROOT, write_corpus
 from newsparallax.adopt import init_corpus
 from newsparallax.cli.explanations import EXPLANATIONS
 from newsparallax.problems import CODES
 
 
-def command(*arguments, cwd, env=None, python=sys.executable):
-    return subprocess.run(
-        [python, "-m", "newsparallax", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | {"COLUMNS": "200"} | (env or {}),
-    )
+def command(*arguments, cwd):
+    return run_command(*arguments, cwd=cwd, env={"COLUMNS": "200"})
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +45,7 @@ def test_without_a_command_it_lists_them_all(tmp_path):
 def test_a_command_and_its_script_have_the_same_help(script, tmp_path):
     name = script.stem.replace("_", "-")
     ours = command(name, "--help", cwd=tmp_path)
-    theirs = subprocess.run(
-        [sys.executable, script, "--help"], capture_output=True, text=True, env=os.environ | {"COLUMNS": "200"}
-    )
+    theirs = run_script(script.name, "--help", env={"COLUMNS": "200"})
     assert (ours.returncode, ours.stderr, theirs.stderr) == (0, "", "")
     assert theirs.stdout.replace(f"Usage: {script.name}", f"Usage: newsparallax {name}") == ours.stdout
 
