@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from command_line import run_script
 from helpers import ROOT, Dataset, build_tasks, span, task
 from newsparallax.adopt import adopt, report
 from newsparallax.adopt.corpus_folder import Adopted
@@ -186,8 +185,7 @@ def test_a_configuration_that_cannot_be_read_changes_nothing(adopting, content):
 )
 def test_the_command_line_fails_with_one_message(adopting, paths, message):
     adopting.write("a.json", [task(TEXT)])
-    command = [sys.executable, str(SCRIPT), *(str(adopting.folder / path) for path in paths)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_script("adopt.py", *(adopting.folder / path for path in paths))
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -198,7 +196,7 @@ def test_the_command_line_takes_several_exports(adopting):
     for name in ("a.json", "b.json"):
         adopting.write(f"in/{name}", [task(f"{TEXT} {name}", [span(*ANN)], id=name)])
     paths = [adopting.folder / "in/a.json", adopting.folder / "in/b.json", adopting.place]
-    done = subprocess.run([sys.executable, str(SCRIPT), *map(str, paths)], capture_output=True, text=True, check=False)
+    done = run_script("adopt.py", *paths)
     assert (done.returncode, done.stderr) == (0, "")
     assert "layer spans: PER" in done.stdout
     assert adopting.copies().keys() == {"a.json", "b.json"}

@@ -24,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nervaluate import Evaluator
 
+from command_line import run_script
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
 from helpers import CODEBOOK, CORPORA, ROOT, build_case, span, task, write_corpus
@@ -986,9 +987,8 @@ def test_workers_and_parts_give_the_same_figures(tmp_path):
 # ----------------------------------------------------------------------------------------------- this and other corpora
 
 
-def run(*options: Any, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | (env or {}))
+def run(*options: Any) -> subprocess.CompletedProcess[str]:
+    return run_script("agreement.py", *options)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import ast
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from command_line import run_script
 from helpers import CASES, ROOT, Dataset, build_case, write_corpus
 from newsparallax import problems
 from newsparallax.building import build, problems_of
@@ -193,8 +193,7 @@ def test_problems_on_the_command_line(tmp_path: Path) -> None:
 
 
 def run_build(corpus: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts/build.py"), "--corpus", str(corpus), "--out", str(out), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_script("build.py", "--corpus", corpus, "--out", out, *options)
 
 
 def test_a_waived_problem_keeps_its_reason(tmp_path: Path) -> None:

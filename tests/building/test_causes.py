@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 import unicodedata
 
 import pytest
 from msgspec.structs import replace
-from test_cases import ROOT
 
+from command_line import run_script
 from helpers import build_case, build_tasks, span, task, write_corpus
 from newsparallax.building import build
 from newsparallax.corpus import open_corpus
@@ -282,19 +280,14 @@ def test_the_command_line_lists_causes_and_what_is_alike_once(tmp_path):
     case = {"codebook": CODEBOOK, "exports": {"a.json": [task(TEXT, [*boxes(9), span(0, 3, "x", "NEW", id="n")])]}}
     corpus = write_corpus(tmp_path / "corpus", case)
     for command in (["check.py"], ["build.py", "--out", str(tmp_path / "out")]):
-        ran = subprocess.run(
-            [sys.executable, ROOT / "scripts" / command[0], "--corpus", corpus, *command[1:]],
-            capture_output=True, text=True,
-        )  # fmt: skip
+        ran = run_script(command[0], "--corpus", corpus, *command[1:])
         assert ran.returncode == 1
         lines = ran.stderr.splitlines()
         assert lines[0].startswith("unsupported-control a.json, article 1, task 1, annotation 11, region b0: ")
         assert lines[0].endswith("(and 8 more like this)")
         assert lines[2].startswith("unknown-label ")
         assert lines[4:5] == ["2 problems that no waiver covers (not counted: 8 of the same kinds, 18 caused by these)"]
-    ran = subprocess.run(
-        [sys.executable, ROOT / "scripts/check.py", "--corpus", corpus, "--json"], capture_output=True, text=True
-    )
+    ran = run_script("check.py", "--corpus", corpus, "--json")
     assert len([json.loads(line) for line in ran.stdout.splitlines()]) == 28
     assert set(CODES) > {json.loads(line)["code"] for line in ran.stdout.splitlines()}
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from command_line import run_script
 from helpers import CORPORA, ROOT
 from newsparallax.building import build, generate, measure, problems_of
 from newsparallax.corpus import open_corpus
@@ -27,8 +26,7 @@ def corpus(tmp_path):
 
 
 def run(script, *arguments):
-    command = [sys.executable, ROOT / f"scripts/{script}.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_script(f"{script}.py", *arguments)
 
 
 def contents(folder):

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from command_line import run_script
 from helpers import ROOT, build_case
 from newsparallax.building import build
 from newsparallax.cli.release import run_diff
@@ -1038,9 +1038,7 @@ def test_nothing_stays_in_the_temporary_folder(before, tmp_path, monkeypatch):
 
 
 def run(*options: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, ROOT / "scripts/release.py", "diff", *options], capture_output=True, text=True, check=False
-    )
+    return run_script("release.py", "diff", *options)
 
 
 def test_the_command_prints_a_table_json_and_a_section_of_the_changelog(before, tmp_path, capsysbinary):

@@ -20,9 +20,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from command_line import run_script
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
-from helpers import CODEBOOK, CORPORA, ROOT, Dataset, build_case, limit_file_size, span, task
+from helpers import CODEBOOK, CORPORA, Dataset, build_case, limit_file_size, span, task
 from newsparallax.building import build
 from newsparallax.corpus import open_corpus
 from newsparallax.dataset import digest_of
@@ -404,8 +405,7 @@ def test_the_right_copy_under_another_name_wins(staged, tmp_path):
 
 
 def run(*options: object, **more: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts/rehydrate.py"), *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+    return run_script("rehydrate.py", *options, **more)
 
 
 def test_the_command_tells_and_counts(staged, tmp_path):
