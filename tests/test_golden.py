@@ -890,6 +890,7 @@ def test_record_by_place(loaded, config, number):
     assert sliced == row
 
 
+RELATIONS = ("holder", "target", "user", "source", "cue", "relations")
 IDS = {"articles": ("article_id",), "tokens": ("block_id",), "votes": ("span_id", "annotation_id")}
 
 
@@ -916,7 +917,7 @@ def test_quotes_of_golden_records_are_in_the_seeds():
             text = (seeds / f"{row['article_id']}.txt").read_bytes().decode()
             marks = [
                 row,
-                *(link for name in ("holder", "target", "user", "source", "cue", "relations") for link in row.get(name, ())),
+                *(link for name in RELATIONS for link in row.get(name, ())),
             ]
             for mark in marks:
                 assert text[mark["start"] : mark["end"]] == mark["quote"]
