@@ -106,7 +106,9 @@ def base() -> Case:
                 },
                 "words": {"labels": {"WORD": {}}, "relations": {"about": {"to": ["names"]}}},
             },
+            "document": {"subject": {"kind": "ref"}},
         },
+        "entities": {"aster": {"type": "PER", "qid": "Q1", "names": {"Aster": "short"}}},
         "exports": {
             "a.json": [
                 {
@@ -194,6 +196,14 @@ def article_with_another_id(case: Case) -> None:
 def article_added(case: Case) -> None:
     text = "A fourth text about Lund."
     tasks(case).append({"id": 4, "data": {"key": "a4", "event": "two", "text": text, "desk": "day"}, "annotations": []})
+
+
+def entity_added(case: Case) -> None:
+    case["entities"]["borealis"] = {"type": "ORG"}
+
+
+def entity_corrected(case: Case) -> None:
+    case["entities"]["aster"] |= {"qid": "Q2", "names": {"Aster": "short", "Asta": ""}}
 
 
 def text_changed(case: Case) -> None:
@@ -675,6 +685,22 @@ GOLDEN: list[tuple[Callable[[Case], None], str | None, list[str]]] = [
             "patch tags of block withdrawn tokens a3#0 in a3: start 0, end 41",
             "patch vote withdrawn votes 13/s-ae64597b40b3e73c in a3: layer names, labels LOC, start 36, end 40",
             "patch rows that repeat other rows articles: 1",
+        ],
+    ),
+    (
+        entity_added,
+        "minor",
+        [
+            "minor entity added registry borealis",
+            "patch file changed entities.toml",
+        ],
+    ),
+    (
+        entity_corrected,
+        "patch",
+        [
+            "patch entity corrected registry aster: qid Q1 -> Q2, names +name Asta, kind nothing",
+            "patch file changed entities.toml",
         ],
     ),
     (version_changed, None, []),
