@@ -86,6 +86,12 @@ CODES: dict[str, Code] = {
     "bad-item": Code("error", "a result item is an object with `type` and `value`"),
     "unknown-control": Code("error", "add the control to codebook.toml (`control` or `former_controls`)"),
     "unsupported-control": Code("error", "items of this kind are not converted; the item is kept in problems.jsonl"),
+    "bad-record": Code("error", "correct the line or entry in the tool that wrote it; it is kept in problems.jsonl"),
+    "discontinuous-span": Code(
+        "error", "a span has one start and one end; mark the parts as spans with a relation between them, or waive it"
+    ),
+    "event-trigger": Code("error", "a span is the trigger of one event; mark one span for each event, or waive it"),
+    "unread-column": Code("warning", "only spans, their values and relations are read; waive it if that is enough"),
     "wrong-text": Code("error", "the item and its layer refer to different texts; see `text` in codebook.toml"),
     "unknown-label": Code("error", "add the label to codebook.toml, or list it under `former` of its new name"),
     "no-label": Code("error", "add a label to the region, or remove the region"),
@@ -156,6 +162,12 @@ CODES: dict[str, Code] = {
     "stale-generated": Code("error", "run `newsparallax generate`"),
     "stale-waiver": Code("error", "the waived problem no longer occurs; remove the waiver"),
 }
+
+
+# What readers of other formats refuse: the type of such an item is the code of its problem.
+REFUSED = frozenset(
+    {"bad-record", "discontinuous-span", "event-trigger", "orphan-attribute", "unread-column", "unsupported-control"}
+)
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=False):

@@ -144,6 +144,8 @@ def raws_of_items(built: Dataset, case: dict[str, Any]) -> list[Any]:
         if problem["annotation_id"] and problem["raw"] in items:
             items.remove(problem["raw"])
             found.append(problem["raw"])
+        elif "record" in ((problem["raw"] or {}).get("meta") or {}):  # what a reader of another format made and refused
+            found.append(problem["raw"])
     return found
 
 

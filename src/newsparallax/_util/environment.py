@@ -32,6 +32,7 @@ EXTRAS = {
         "markdown-it-py": "markdown_it",
         "pyahocorasick": "ahocorasick",
     },
+    "formats": {"conllu": "conllu", "dkpro-cassis": "cassis", "spacy": "spacy"},
     "release": {"huggingface-hub": "huggingface_hub", "merge3": "merge3", "mlcroissant": "mlcroissant"},
     "scale": {"datatrove": "datatrove", "fsspec": "fsspec", "ray": "ray", "regex": "regex", "s3fs": "s3fs"},
 }

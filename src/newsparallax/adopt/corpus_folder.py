@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
+import tomlkit
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from ..building import generate
-from ..corpus import SCHEMAS, open_corpus
+from ..corpus import SCHEMAS, Offsets, open_corpus
 from ..dataset import refuse_unwritable, work_folder
 from ..errors import ExportError, UsageError
 from ..exports import (
+    GIVEN,
     NAMES_READ,
     PACKED,
     SUFFIXES,
@@ -30,10 +32,11 @@ from ..exports import (
     may_name,
     parse,
     read_mapped,
-    split_tasks,
+    split_export,
     without_names,
     write,
 )
+from ..formats import FORMATS, FormatName, companions, declared, is_of_format, recognised_file
 from ..text import plural
 from .label_config_reader import read_config
 from .propose import ID_FIELDS, Proposal, propose
@@ -43,12 +46,17 @@ from .write_toml import write_registries
 
 @dataclass
 class Export:
-    """An export file: its path, its unpacked file, the name of its copy, its tasks, and the numbers of its people."""
+    """An export file: its path, its unpacked file, the name of its copy, its tasks, and the numbers of its people.
+
+    `format` is the name of a format of another tool, and `beside` are the files that belong to such a file.
+    """
 
     source: Path
     plain: Path
     name: str
     tasks: list[memoryview]
+    format: FormatName | None = None
+    beside: list[Path] = field(default_factory=list)
     names_people: bool = False
     numbers: Numbers = field(default_factory=lambda: Numbers({}, {}))
 
@@ -68,18 +76,21 @@ class Adopted:
     unread: list[Path] = field(default_factory=list)  # files in the given folders that are not exports
 
 
-def adopt(sources: list[Path], place: Path, config: Path | None = None) -> Adopted:
+def adopt(sources: list[Path], place: Path, config: Path | None = None, format_: FormatName | None = None) -> Adopted:
     """Make the corpus folder `place`, which must be missing or empty, from export files or folders of them.
 
-    `config` is a labelling configuration. Raises UsageError and ExportError before anything is written.
+    `config` is a labelling configuration. `format_` is the format of all files; None means that their content decides.
+    Raises UsageError and ExportError before anything is written.
     """
     _refuse_taken(place)
     named, place = place, place.absolute()
     configuration = read_config(_read_xml(config)) if config else None
     unpack = Unpacker()
-    exports = _read_exports(sources, unpack)
+    exports = _read_exports(sources, unpack, format_)
     people = People()
     for export in exports:
+        if export.format is not None:  # has no names: the reader gives numbers
+            continue
         for number, raw in enumerate(export.tasks, 1):
             if may_name(raw):
                 with _refused(export.source, number):
@@ -91,17 +102,19 @@ def adopt(sources: list[Path], place: Path, config: Path | None = None) -> Adopt
     for export in exports:
         for raw in export.tasks:
             scan.add(decode_task(_clean(raw, export.numbers) if export.names_people else raw), ID_FIELDS)
-    proposal = propose(place.name or "corpus", scan, configuration)
+    proposal = propose(place.name or "corpus", scan, configuration, _declared(exports))
+    if all(export.format for export in exports):  # the readers give code points, and the edges are the annotator's
+        proposal.corpus.offsets = Offsets(edge_spaces="keep", unit="code points")
     source = f"the labelling configuration {config.name}" if config else f"the content of {plural(scan.tasks, 'task')}"
     place.parent.mkdir(parents=True, exist_ok=True)
     with work_folder(place) as aside:
         draft = aside / place.name
-        _write_exports(exports, draft / "annotations" / "exports")
+        _write_exports(exports, draft / "annotations" / "exports", given=format_ is not None)
         write_registries(draft / "annotations", proposal, source)
         (draft / SCHEMAS).mkdir()
         generate(open_corpus(draft))
         _put(draft, place)
-    read = {export.source for export in exports}
+    read = {path for export in exports for path in (export.source, *export.beside)}
     unread = [path for source in sources if source.is_dir() for path in ignored_files(source) if path not in read]
     return Adopted(named, scan, proposal, exports, people.shared(), unread)
 
@@ -127,6 +140,9 @@ def report(adopted: Adopted) -> Iterator[str]:
     for export in adopted.exports:
         if export.names_people:
             yield f"  {export.name}: the copy has numbers instead of the annotators' names and addresses"
+    for name in dict.fromkeys(export.format for export in adopted.exports if export.format):
+        files = plural(sum(export.format == name for export in adopted.exports), "file")
+        yield f"  format: {FORMATS[name].title} ({files}); the copies are exact, with any names of annotators in them"
     for number, many in adopted.shared.items():
         yield f"  {many} people with different addresses have the number {number}: each gets a new number in the copies"
     if adopted.unread:
@@ -169,29 +185,54 @@ def _read_xml(path: Path) -> Element:
     return root
 
 
-def _read_exports(sources: list[Path], unpack: Unpacker) -> list[Export]:
+def _read_exports(sources: list[Path], unpack: Unpacker, format_: FormatName | None = None) -> list[Export]:
     """Return all exports with their tasks, in the given order; the names of the copies are unique."""
     exports: list[Export] = []
     taken: set[str] = set()
+    single = [source for source in sources if not source.is_dir()]
+    known = {source: format_ or recognised_file(source) for source in single} if len(single) > 1 or format_ else {}
+    beside = {file for source, its in known.items() if its for file in companions(its, source)}
     for source in sources:
-        files = _exports_in(source) if source.is_dir() else [source]
+        if source in beside:
+            continue
+        files = _exports_in(source, format_) if source.is_dir() else [source]
         if not files:
             others = _some([path.name for path in ignored_files(source)], 3)
             found_there = f"; it contains {others}" if others else ""
-            raise UsageError(f"{source} contains no export ({NAMES_READ}){found_there}")
+            raise UsageError(f"{source} contains no export ({NAMES_READ}{_LOOKED_FOR}){found_there}")
         for path in files:
             content, plain = read_mapped(path, str(path)), path
             if is_packed(bytes(content[:4])):
                 plain = unpack(path, str(path))
                 content = read_mapped(plain, str(path))
-            tasks = split_tasks(content, str(path))
+            tasks, its = split_export(content, str(path), plain, format_)
             name = path.relative_to(source).as_posix() if source.is_dir() else path.name
-            exports.append(Export(path, plain, _free_name(name, taken), tasks))
+            near = companions(its, plain) if its else []
+            exports.append(Export(path, plain, _free_name(name, taken, foreign=its is not None), tasks, its, near))
     return exports
 
 
-def _exports_in(folder: Path) -> list[Path]:
-    """Return the exports in a folder, including those without a suffix, which Label Studio's storage targets write."""
+_LOOKED_FOR = f", or a file of {', '.join(FORMATS)}"
+
+
+def _declared(exports: list[Export]) -> dict[str, list[str]]:
+    """Return the labels by layer that the files beside the exports declare."""
+    labels: dict[str, list[str]] = {}
+    for name in dict.fromkeys(export.format for export in exports if export.format):
+        files = sorted({file for export in exports if export.format == name for file in export.beside})
+        for layer, own in declared(name, files).items():
+            labels[layer] = list(dict.fromkeys([*labels.get(layer, []), *own]))
+    return labels
+
+
+def _exports_in(folder: Path, format_: FormatName | None = None) -> list[Path]:
+    """Return the exports in a folder, including those without a suffix, which Label Studio's storage targets write.
+
+    With `format_`, return the files of that format.
+    """
+    if format_ is not None:
+        files = [*export_files(folder), *ignored_files(folder)]
+        return sorted((file for file in files if is_of_format(file, format_)), key=Path.as_posix)
     bare = [path for path in ignored_files(folder) if not path.suffix and _begins_as_json(path)]
     return sorted([*export_files(folder), *bare], key=Path.as_posix)
 
@@ -218,11 +259,14 @@ def _refused(source: Path, number: int) -> Iterator[None]:
         raise ExportError("unknown-shape", message, file=str(source), place=f"task {number}", hint=hint) from None
 
 
-def _free_name(name: str, taken: set[str]) -> str:
+def _free_name(name: str, taken: set[str], *, foreign: bool = False) -> str:
     """Return a unique name for the copy: visible to a build, and without the suffix of a compressed file."""
     stem, dot, suffix = name.rpartition(".")
     name = stem if dot and stem and f".{suffix.lower()}" in (*PACKED, ".zip") else name
-    name = name.lstrip(".") if name.lower().endswith(SUFFIXES) else f"{name.lstrip('.')}.json"
+    if foreign:
+        name = f"{name.lstrip('.')}" if "." in name.lstrip(".") else f"{name.lstrip('.')}.data"
+    else:
+        name = name.lstrip(".") if name.lower().endswith(SUFFIXES) else f"{name.lstrip('.')}.json"
     stem, _, suffix = name.rpartition(".")
     free, number = name, 1
     while free.casefold() in taken:
@@ -251,13 +295,18 @@ def _clean(raw: memoryview, numbers: Numbers) -> bytes | memoryview:
     return write(without_names(parse(bytes(raw)), numbers)) if numbers.changed or may_name(raw) else raw
 
 
-def _write_exports(exports: list[Export], folder: Path) -> None:
-    """Copy exports without names byte for byte; rewrite the others as lists (or lines) of tasks without names."""
+def _write_exports(exports: list[Export], folder: Path, *, given: bool) -> None:
+    """Copy exports without names byte for byte; rewrite the others as lists (or lines) of tasks without names.
+
+    Files of other tools are always copied, with the files beside them. With `given`, formats.toml keeps their format.
+    """
     for export in exports:
         target = folder / export.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not export.names_people:
             shutil.copyfile(export.plain, target)
+            for file in export.beside:
+                _copy_beside(export, file, target, folder)
             continue
         lines = target.suffix.lower() != ".json"
         with target.open("wb") as sink:
@@ -266,6 +315,22 @@ def _write_exports(exports: list[Export], folder: Path) -> None:
                 sink.write(b"" if number == 0 else b"\n" if lines else b",\n")
                 sink.write(bytes(_clean(raw, export.numbers)).replace(b"\r", b" ").replace(b"\n", b" "))
             sink.write(b"\n" if lines else b"\n]\n")
+    if given:
+        formats = {export.name: export.format for export in exports}
+        (folder / GIVEN).write_text(tomlkit.dumps(formats), encoding="utf-8")
+
+
+def _copy_beside(export: Export, file: Path, target: Path, folder: Path) -> None:
+    """Copy a file that belongs to an export to the same place beside its copy, or into its folder."""
+    name = f"{target.stem}{file.suffix}" if file.stem == export.plain.stem else file.name
+    above = file.parent == export.plain.parent.parent and target.parent != folder
+    within = file.parent.relative_to(export.plain.parent) if file.is_relative_to(export.plain.parent) else Path()
+    copy = (target.parent.parent if above else target.parent / within) / name
+    if copy.exists() and copy.read_bytes() != file.read_bytes():
+        message = f"two different files would be copied to {copy.relative_to(folder).as_posix()}, one of them {file}"
+        raise UsageError(message, hint="adopt the folders into corpora of their own, or name the folder above both")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, copy)
 
 
 def _put(draft: Path, folder: Path) -> None:

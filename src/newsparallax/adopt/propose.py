@@ -53,14 +53,19 @@ class Proposal:
     conditions: list[str] = field(default_factory=list)  # conditions of controls that the codebook cannot express
 
 
-def propose(name: str, scan: Scan, config: Configuration | None) -> Proposal:
-    """Propose the codebook and registries of the corpus `name`."""
+def propose(
+    name: str, scan: Scan, config: Configuration | None, declared: dict[str, list[str]] | None = None
+) -> Proposal:
+    """Propose the codebook and registries of the corpus `name`; `declared` are labels by control, seen or not."""
     proposal = Proposal(_corpus(name, scan), Codebook(Head(version="0.1.0", title=name)), _annotators(scan))
     if config is not None:
         controls = [_with_evidence(control, scan) for control in config.controls]
         proposal.left_out += [*config.unsupported, *_beyond(config, scan)]
     else:
         controls = _inferred(scan)
+        for control in controls:
+            own = [label for label in (declared or {}).get(control.name, []) if control.kind is None]
+            control.labels = {label: Label() for label in own} | control.labels
     texts, proposal.why = find_texts(scan, config, controls)
     proposal.codebook.texts.update(texts)
     layers = _add_layers(proposal, controls)

@@ -17,7 +17,7 @@ import msgspec
 from ..convert import Located, locate_span
 from ..corpus import LABEL_TYPES, LEVELS, VALUE_TYPES, is_reference
 from ..exports import Completer, DecodedAnnotation, DecodedTask, Item, RegionValue
-from ..problems import Rejection
+from ..problems import REFUSED, Rejection
 from ..text import RenderedHtml, TextIndex, addresses_in, is_blank, render_html
 
 LABELS = "labels"
@@ -165,6 +165,8 @@ class Scan:
         for item in items:
             if item.type == "relation":
                 self._add_arrow(item, regions)
+            elif item.type in REFUSED and not item.from_name:
+                self.unsupported[item.type, ""] += 1
             elif not item.from_name:
                 self.nameless += 1
             elif kind_of(item) not in (LABELS, *VALUE_TYPES):
@@ -310,7 +312,7 @@ def _digest(data: dict[str, Any]) -> bytes:
 def unsupported_in(scan: Scan) -> Iterator[str]:
     """Yield what no layer can take from the items, one line per kind."""
     for (kind, name), count in sorted(scan.unsupported.items()):
-        yield f"items of type {kind} ({name}): {count:,}"
+        yield f"items of type {kind} ({name}): {count:,}" if name else f"{kind}: {count:,}"
     if scan.nameless:
         yield f"items without a control (from_name): {scan.nameless:,}"
     if scan.strays:

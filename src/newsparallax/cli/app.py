@@ -16,7 +16,7 @@ from . import console
 
 NAME = "newsparallax"
 COMMANDS = (  # each is a module of this package, with a function `NAME_command` or a group `app`
-    *("init", "adopt", "check", "generate", "build", "agreement", "scale", "rehydrate"),
+    *("init", "adopt", "check", "generate", "build", "agreement", "scale", "rehydrate", "export"),
     *("release", "label-studio"),
 )
 

@@ -151,6 +151,25 @@ EXPLANATIONS: dict[str, Explanation] = {
         "A result item is of a type that is not converted, such as a region of an image.",
         "a.json: items of control 'box' have the unsupported type 'rectanglelabels'",
     ),
+    "bad-record": Explanation(
+        "A line or entry of another tool's file is not complete, or is of a kind that its format does not have.",
+        "a.ann: line 3: unknown kind of line 'X1 foo'",
+    ),
+    "discontinuous-span": Explanation(
+        "A span has several fragments, as brat allows. A row of a dataset has one start and one end, so the span is "
+        "kept in problems.jsonl only.",
+        "a.ann: PER 0 3;10 13 has 2 fragments; a span has one start and one end",
+    ),
+    "event-trigger": Explanation(
+        "Two events have the same span as their trigger, or the trigger of an event is no span. The arguments of an "
+        "event become relations from its trigger, so those of two events could not be told apart.",
+        "a.ann: event E2 (Meet): its trigger T4 is also that of E1",
+    ),
+    "unread-column": Explanation(
+        "A file says more about its words than spans can hold, such as parts of speech or syntax. These columns are not "
+        "read. The problem is reported once for each document.",
+        "a.conll: column 2 is not read: its values are not tags of spans",
+    ),
     "wrong-text": Explanation(
         "A region marks another text than the one that its layer is about, for example the headline instead "
         "of the body.",

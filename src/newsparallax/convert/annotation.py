@@ -10,7 +10,7 @@ from typing import Any
 
 from ..corpus import LABEL_TYPES, VALUE_TYPES, Attribute, CorpusSpec, attribute_applies
 from ..exports import DecodedAnnotation, Item
-from ..problems import Rejection
+from ..problems import REFUSED, Rejection
 from ..text import did_you_mean
 from .checks import follow_regions
 from .model import ArticleText, ConvertedAnnotation, Ledger, SourceRef, Span, SpanRelation
@@ -109,7 +109,10 @@ def _with_distinct_ids(
 def _unknown_control(item: Item, position: int, ledger: Ledger, known: tuple[str, ...]) -> None:
     """Quarantine an item whose control no layer, attribute or document layer reads; `known` lists the controls read."""
     name = item.from_name or ""
-    if item.type is not None and item.type not in (*LABEL_TYPES, *VALUE_TYPES):
+    if item.type in REFUSED and not name:
+        said = item.meta.get("message") if isinstance(item.meta, dict) else None
+        ledger.quarantine(position, item.type, str(said or item.type), region(item))
+    elif item.type is not None and item.type not in (*LABEL_TYPES, *VALUE_TYPES):
         message = f"items of control {name!r} have the unsupported type {item.type!r}"
         ledger.quarantine(position, "unsupported-control", message, region(item))
     elif not name:

@@ -20,6 +20,7 @@ from .card_blocks import block_contents, fill_blocks, render_blocks
 from .croissant import make_croissant
 from .croissant_verify import check_croissant, read_croissant
 from .digest import digest_of, features_of, table_digest
+from .export import Exported, export_dataset
 from .hub import Hub, Seen
 from .hub_client import HubError, MovedError, saved_tokens
 from .manifest import (
@@ -49,6 +50,7 @@ __all__ = [
     "BuildCounts",
     "ConfigWriter",
     "DatasetWriter",
+    "Exported",
     "FileFacts",
     "Hub",
     "HubError",
@@ -65,6 +67,7 @@ __all__ = [
     "check_croissant",
     "decode_manifest",
     "digest_of",
+    "export_dataset",
     "features_of",
     "file_facts",
     "files_listed",

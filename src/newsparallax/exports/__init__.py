@@ -7,7 +7,19 @@ personal data of annotators, and separates people who share a user number.
 
 from .compressed import NAMES_READ, PACKED, SUFFIXES, Unpacker, is_packed, pieces
 from .decode import DecodedAnnotation, DecodedTask, continues, decode_task, kind_of
-from .files import OPEN, ExportFolder, OpenFile, Slices, Version, export_files, ignored_files, read_mapped, split_tasks
+from .files import (
+    GIVEN,
+    OPEN,
+    ExportFolder,
+    OpenFile,
+    Slices,
+    Version,
+    export_files,
+    ignored_files,
+    read_mapped,
+    split_export,
+    split_tasks,
+)
 from .lenient_json import RawRecord
 from .model import Completer, Item, RegionValue, address_of, as_read
 from .pseudonyms import (
@@ -24,6 +36,7 @@ from .pseudonyms import (
 )
 
 __all__ = [
+    "GIVEN",
     "NAMES_READ",
     "OPEN",
     "PACKED",
@@ -56,6 +69,7 @@ __all__ = [
     "pieces",
     "read_mapped",
     "shared_numbers",
+    "split_export",
     "split_tasks",
     "uses_in",
     "without_names",

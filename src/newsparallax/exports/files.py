@@ -2,8 +2,9 @@
 
 Supported forms are a list of tasks, one task, JSON Lines, lists wrapped in objects (`{"projects": [{"tasks": [...]}]}`)
 and annotations that contain their task (`{"id", "result", "task": {...}}`, written by storage targets). The encoding is
-UTF-8, with or without a byte order mark, plain or compressed. For anything else, the error says what was found; the
-reader does not guess.
+UTF-8, with or without a byte order mark, plain or compressed. Files of other tools are recognised by their content and
+read by the package `formats`, which makes tasks of them. For anything else, the error says what was found; the reader
+does not guess.
 
 For a large file, only the byte positions of the tasks are kept in memory. Each task is read on access (`Slices`).
 """
@@ -16,19 +17,21 @@ import mmap
 import os
 import re
 import stat
+import tomllib
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
 
 from .._util import parser_words
 from ..errors import ExportError
+from ..formats import FORMATS, LOSSES, FormatName, companions, documents, recognised, recognised_file, task_json
 from .compressed import is_export, is_packed
 from .decode import FAST, SCAN, SLOW, WRAPPERS, Cutter
 from .formats import not_json, refuse_binary, unknown_shape
@@ -54,6 +57,7 @@ class ExportFolder:
 
     def __init__(self, root: Path, unpack: Callable[[Path, str], Path]):
         self.root = root
+        self._formats = given_formats(root)
         self.files = sorted(export_files(root), key=lambda path: path.as_posix())
         self._names = [path.relative_to(root).as_posix() for path in self.files]
         self._large: dict[int, Sequence[memoryview]] = {}
@@ -84,7 +88,8 @@ class ExportFolder:
         if is_packed(bytes(content[:4])) and number not in self._plain:
             self._plain[number] = self._unpack(self.files[number], self.name(number))
             return self.tasks(number)
-        slices = split_tasks(content, self.name(number))
+        name = self.name(number)
+        slices = split_tasks(content, name, self.plain(number), self._formats.get(name))
         if len(content) < LARGE:
             return slices
         return _located(partial(self._opened, self.plain(number)), content, slices)
@@ -106,14 +111,46 @@ def _located(opened: Callable[[], OpenFile], content: memoryview, slices: list[m
     return Slices(opened, starts, ends)
 
 
+GIVEN = "formats.toml"  # in the folder of the exports: the formats of files whose content does not decide
+
+
+def given_formats(root: Path) -> dict[str, FormatName]:
+    """Return the formats that formats.toml gives, by file. Raises ExportError where it cannot be read."""
+    try:
+        given = tomllib.loads((root / GIVEN).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        hint = 'expected lines such as "FILE" = "brat"'
+        raise ExportError("unreadable-file", f"cannot be read: {error}", file=GIVEN, hint=hint) from None
+    for name, format_ in given.items():
+        if format_ not in FORMATS:
+            hint = f"expected one of {', '.join(FORMATS)}"
+            raise ExportError("unknown-shape", f"{format_!r} is not a format", file=GIVEN, place=name, hint=hint)
+    return given
+
+
 def export_files(root: Path) -> list[Path]:
     """Return all files below `root` that are read as exports, without hidden files. Broken links are included."""
-    return [path for path in _files(root) if is_export(path.name)]
+    return _sorted_out(root)[0]
 
 
 def ignored_files(root: Path) -> list[Path]:
-    """Return all files below `root` that are neither hidden nor read as exports."""
-    return [path for path in _files(root) if not is_export(path.name)]
+    """Return all files below `root` that are neither hidden, nor read as exports, nor belong to a file that is read."""
+    return _sorted_out(root)[1]
+
+
+def _sorted_out(root: Path) -> tuple[list[Path], list[Path]]:
+    """Return the files that are read, and those that are ignored. Files that only belong to a read file are neither."""
+    given = given_formats(root)
+    files = [path for path in _files(root) if path.name not in (GIVEN, LOSSES)]
+    named = {path for path in files if is_export(path.name) or path.relative_to(root).as_posix() in given}
+    if len(named) == len(files):
+        return files, []
+    formats = {path: given.get(path.relative_to(root).as_posix()) or recognised_file(path) for path in files}
+    beside = {other for path, format_ in formats.items() if format_ for other in companions(format_, path)}
+    read = [path for path in files if path in named or (formats[path] and path not in beside)]
+    return read, [path for path in files if path not in beside and path not in {*read}]
 
 
 def _files(root: Path) -> list[Path]:
@@ -150,11 +187,40 @@ def _unreadable(error: OSError, name: str) -> ExportError:
     return ExportError("unreadable-file", f"cannot be read: {error.strerror}", file=name, hint=hint)
 
 
-def split_tasks(content: memoryview, name: str) -> list[memoryview]:
-    """Split an export into the raw JSON of its tasks, in order.
+def split_tasks(
+    content: memoryview, name: str, path: Path | None = None, format_: FormatName | None = None
+) -> list[memoryview]:
+    """Return the tasks of `split_export`."""
+    return split_export(content, name, path, format_).tasks
 
-    Raises ExportError (`empty-file`, `not-utf8`, `not-json`, `truncated-json`, `unknown-shape`).
+
+class Split(NamedTuple):
+    """The raw JSON of the tasks of a file, and the name of its format in `formats`; None for Label Studio."""
+
+    tasks: list[memoryview]
+    format: FormatName | None = None
+
+
+def split_export(content: memoryview, name: str, path: Path | None = None, format_: FormatName | None = None) -> Split:
+    """Split an export into the raw JSON of its tasks, in order; a file of another tool gives the tasks made from it.
+
+    `path` is the place of the file, where others may lie beside it. `format_` is the name of its format; None means
+    that the content decides. Raises ExportError (`empty-file`, `not-utf8`, `not-json`, `truncated-json`,
+    `unknown-shape`, `no-text`).
     """
+    if format_ is None:
+        try:
+            return Split(_split_tasks(content, name))
+        except ExportError:
+            format_ = recognised(bytes(content), name, path)
+            if format_ is None:
+                raise
+    made = documents(format_, bytes(content), name, path)
+    return Split([memoryview(task_json(document)) for document in made], format_)
+
+
+def _split_tasks(content: memoryview, name: str) -> list[memoryview]:
+    """Split an export of Label Studio."""
     refuse_binary(bytes(content[:512]), name)
     if bytes(content[:2]) in _WIDE_BOMS or 0 in bytes(content[:2]):
         raise ExportError("not-utf8", "is UTF-16, expected UTF-8", file=name, hint="save the file as UTF-8")
