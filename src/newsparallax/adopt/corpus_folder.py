@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element, ParseError
 
 import tomlkit
@@ -260,18 +260,18 @@ def _refused(source: Path, number: int) -> Iterator[None]:
 
 
 def _free_name(name: str, taken: set[str], *, foreign: bool = False) -> str:
-    """Return a unique name for the copy: visible to a build, and without the suffix of a compressed file."""
+    """Return a unique name for the copy: visible to a build, and without the suffix of a compressed file.
+
+    A file of another tool is recognised by its content, so its name may have any suffix.
+    """
     stem, dot, suffix = name.rpartition(".")
     name = stem if dot and stem and f".{suffix.lower()}" in (*PACKED, ".zip") else name
-    if foreign:
-        name = f"{name.lstrip('.')}" if "." in name.lstrip(".") else f"{name.lstrip('.')}.data"
-    else:
-        name = name.lstrip(".") if name.lower().endswith(SUFFIXES) else f"{name.lstrip('.')}.json"
-    stem, _, suffix = name.rpartition(".")
+    name = name.lstrip(".") if foreign or name.lower().endswith(SUFFIXES) else f"{name.lstrip('.')}.json"
+    path = PurePosixPath(name)
     free, number = name, 1
     while free.casefold() in taken:
         number += 1
-        free = f"{stem}-{number}.{suffix}"
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}").as_posix()
     taken.add(free.casefold())
     return free
 

@@ -166,8 +166,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "a.ann: event E2 (Meet): its trigger T4 is also that of E1",
     ),
     "unread-column": Explanation(
-        "A file says more about its words than spans can hold, such as parts of speech or syntax. These columns are not "
-        "read. The problem is reported once for each document.",
+        "A file says more about its words than spans can hold, such as parts of speech or syntax. These columns are "
+        "not read. The problem is reported once for each document.",
         "a.conll: column 2 is not read: its values are not tags of spans",
     ),
     "wrong-text": Explanation(

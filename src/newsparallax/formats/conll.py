@@ -31,8 +31,10 @@ def recognise(source: Source) -> bool:
     if len(source.content) > len(source.head):
         rows = rows[:-1]  # the head may end within a line
     rows = [row for row in rows if not row[0].startswith(("#", START))]
-    if not rows or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
+    whole = [row for row in rows if len(row) == len(rows[0])]  # a short line is an error with its place
+    if not rows or len(rows[0]) < 2 or 2 * len(whole) <= len(rows):
         return False
+    rows = whole
     if len(rows[0]) == 10 and all(row[0].replace("-", "").replace(".", "").isdigit() for row in rows):
         return False  # CoNLL-U
     return bool(_tag_columns(rows))
@@ -92,6 +94,7 @@ def read(source: Source) -> Iterator[Document]:
     """Yield the documents between the lines -DOCSTART-, or the whole file. Raises ExportError where a line is short."""
     lines = re.split(r"\r\n|\n", source.text)
     rows = [_columns(line) for line in lines if line.strip() and not line.startswith(START) and not _is_comment(line)]
+    rows = [row for row in rows if len(row) == len(rows[0])]
     columns = _tag_columns(rows) if rows else []
     if not columns:
         hint = "every token needs a tag such as O, B-PER or I-PER in one column"
@@ -162,7 +165,7 @@ def flat(
     for markup in document.markups:
         losses["value about the document"] += len(markup.values)
         losses["relation"] += len(markup.links)
-    for mark in kept:
+    for mark in marks:
         losses["several labels of a span"] += len(mark.labels) > 1
         losses["attribute"] += len(mark.attributes)
     starts, ends = (

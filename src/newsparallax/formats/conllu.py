@@ -26,7 +26,7 @@ _TAG = re.compile(r"O|[BIESLU]-\S+")
 _COLUMNS = ["id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc"]
 _ESCAPED = {" ": r"\s", "\t": r"\t", "\n": r"\n", "\r": r"\r", "|": r"\p", "\\": r"\\"}
 _PLAIN = {escape: plain for plain, escape in _ESCAPED.items()}
-_ESCAPE = re.compile(r"\\[stnrp\\]")
+_ESCAPE = re.compile(r"\\(?:[stnrp\\]|u[0-9a-f]{4})")
 _SPACING = ("SpaceAfter", "SpacesAfter", "SpacesBefore", "SpacesInToken")
 
 
@@ -73,6 +73,7 @@ def _document(source: Source, number: int, sentences: list[Any]) -> Document:
     layers = _layers(words)
     tags = {key: Tags(key if len(layers) > 1 or key != "NER" else LAYER, markup) for key in layers}
     pieces: list[str] = []
+    ranged: set[str] = set()  # keys with a tag of the word range, which then is that of its words
     length, inside, place = 0, 0, (0, 0)
     for at, (sentence, word, misc) in enumerate(words):
         name = word["id"]
@@ -93,7 +94,10 @@ def _document(source: Source, number: int, sentences: list[Any]) -> Document:
             pieces += [before, word["form"], after]
             length = place[1] + len(after)
         for key, reader in tags.items():
-            if not isinstance(name, tuple) or misc.get(key) or word.get(key) not in (None, "_"):
+            own = misc.get(key) or word.get(key) not in (None, "_")
+            if isinstance(name, tuple):
+                ranged = {*ranged, key} if own else ranged - {key}
+            if own if isinstance(name, tuple) else not (covered and key in ranged):
                 reader.take(_tag(word, misc, key), *place)
         if at + 1 == len(words) or words[at + 1][0] != sentence:
             inside = 0
@@ -128,8 +132,7 @@ def _layers(words: list[tuple[int, Any, dict[str, str]]]) -> list[str]:
     return [
         key
         for key, values in seen.items()
-        if all(value == "_" or _TAG.fullmatch(value) for value in values)
-        and any(value not in ("O", "_") for value in values)
+        if all(value == "_" or _TAG.fullmatch(value) for value in values) and any(value != "_" for value in values)
     ]
 
 
@@ -153,11 +156,12 @@ def _after(misc: dict[str, str], *, last: bool) -> str:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(lambda match: _PLAIN[match[0]], text)
+    return _ESCAPE.sub(lambda match: _PLAIN.get(match[0]) or chr(int(match[0][2:], 16)), text)
 
 
 def _escaped(text: str) -> str:
-    return "".join(_ESCAPED.get(character, character) for character in text)
+    r"""Return white space in the escapes of UDPipe; other characters, which have none there, as \\u and four digits."""
+    return "".join(_ESCAPED.get(character) or f"\\u{ord(character):04x}" for character in text)
 
 
 def write(documents: Iterable[Document], folder: Path, losses: Counter[str]) -> None:

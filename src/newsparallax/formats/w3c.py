@@ -20,7 +20,7 @@ from .document import Document, Given, Link, Mark, Markup, Refused
 from .names import FileNames
 from .source import Source, decoded, json_lines
 
-LAYER = "annotations"
+LAYER = "spans"
 CONTEXT = "http://www.w3.org/ns/anno.jsonld"
 _KINDS = ("choices", "textarea", "number", "rating", "taxonomy")
 
@@ -57,6 +57,9 @@ def read(source: Source) -> Iterator[Document]:
     for part in links:
         where = next((owner[name] for name in _ids(part.get("target")) if name in owner), next(iter(parts), ""))
         parts.setdefault(where, []).append((part, None))
+    stray = parts.pop("", []) if len(parts) > 1 else []  # without any text: refused with the first document
+    if stray:
+        parts[next(iter(parts))] += stray
     for where, own in parts.items():
         yield _document(source, where, own)
 
@@ -133,6 +136,9 @@ def _take(markup: Markup, part: dict[str, Any], text: str) -> None:
     if part.get("motivation") == "linking" and not _target(part).get("selector"):
         _take_link(markup, part, bodies)
         return
+    if not _target(part):
+        markup.refused.append(Refused("bad-record", "the annotation names no text as its target", part, name))
+        return
     selectors = _listed(_target(part).get("selector"))
     position = next((one for one in selectors if _is(one, "TextPositionSelector")), None)
     quote = next((one for one in selectors if _is(one, "TextQuoteSelector")), None)
@@ -201,6 +207,7 @@ def write(documents: Iterable[Document], folder: Path, losses: Counter[str]) -> 
     """Write a file with an annotation page for each document; the page has the text."""
     files = FileNames()
     for document in documents:
+        losses["text of a document without annotation"] += not document.markups
         page = json.dumps(_page(document), ensure_ascii=False, indent=1)
         (folder / f"{files.of(document.id, Counter())}.jsonld").write_bytes(page.encode() + b"\n")
 
