@@ -68,6 +68,10 @@ clean:  ## delete build/
 	$(PIP) --editable '.[docs]'
 	touch $@
 
+.venv/formats: .venv/base
+	$(PIP) --editable '.[formats]'
+	touch $@
+
 .venv/release: .venv/base
 	$(PIP) --editable '.[release]'
 	touch $@

@@ -349,7 +349,8 @@ FIELDS = """\
 Keys of a task and its parts that are used, and keys that are known and not used. An unknown key changes nothing."""
 EXPORT_FILES = f"""\
 Files named {NAMES_READ} are read. They have the full JSON format of Label Studio: a list of tasks, one task,
-or one task a line. These formats are refused, with a message that names the format:"""
+or one task a line. Files of [other tools](../formats.md) are read if their content shows their format. Other files of
+these formats are refused, with a message that names the format:"""
 _REFUSED = (
     "not converted: a problem [`unsupported-control`](problems.md#unsupported-control), whose `raw` in problems.jsonl "
     "is the item"
