@@ -107,6 +107,7 @@ def test_a_package_says_what_it_is_for_and_names_what_is_public(package):
 # Which modules use the packages of an extra.
 OF_EXTRAS = {
     "annotate": ("newsparallax.labelling", "newsparallax.render.guidelines"),
+    "formats": ("newsparallax.formats",),
     "release": ("newsparallax.release", "newsparallax.dataset"),
     "scale": ("newsparallax.scale", "newsparallax.building.minhash"),
 }

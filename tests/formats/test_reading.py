@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,20 @@ def cas_of(text: str) -> Any:
     two.head = one
     cas.add_all([one, two, relation(begin=10, end=13, Governor=one, Dependent=two, label="in")])
     return cas
+
+
+def test_a_missing_library_is_named_with_how_to_install_it(tmp_path, monkeypatch):
+    file = written(tmp_path / "in", {"d.json": cas_of("😀 Ann met Bob").to_json()}) / "d.json"
+    monkeypatch.setitem(sys.modules, "cassis", None)
+    with pytest.raises(UsageError, match=r"^dkpro-cassis is not installed\n  `make \.venv/formats` installs it$"):
+        adopt([file], tmp_path / "corpus")
+
+
+def test_columns_may_number_the_words(tmp_path):
+    text = "#\tn-tv.de\t[2009]\n1\tSchartau\tB-PER\tO\n2\tin\tO\tO\n3\tGera\tB-LOC\tB-LOC\n\n1\tAnn\tB-PER\tO\n"
+    made, codes = adopted(tmp_path, {"x.tsv": text})
+    assert (codes, made.scan.items) == ([], 4)
+    assert made.scan.fields["text"].length == len("Schartau in Gera\nAnn")
 
 
 @pytest.mark.parametrize("form", ["xmi", "json"])

@@ -145,7 +145,9 @@ def test_columns_keep_the_words_and_the_spans_that_tags_can_hold(made: list[Docu
         assert "".join((document.text or "").split()) == "".join((again.text or "").split())
     before = sum(len(spans(document)) for document in made)
     after = sum(len(spans(document)) for document in found.values())
-    assert before - after == losses.get("nested span", 0) + losses.get("crossing span", 0) or not found
+    held_flat = losses.get("nested span", 0) + losses.get("crossing span", 0)
+    blank = losses.get("span with white space at its edge", 0)  # one of nothing else has no word
+    assert held_flat <= before - after <= held_flat + blank or not found
 
 
 @settings(max_examples=30, deadline=None)

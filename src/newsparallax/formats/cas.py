@@ -124,6 +124,13 @@ class _Reader:
             self._names[id(span)] = f"s{span.xmiID}" if span.xmiID is not None else self._markup.new_id("n")
         for span in spans:
             self._span(span)
+        known = {id(one) for one in (*relations, *spans)}
+        others = Counter(one.type.name for one in found if id(one) not in known and "target" not in self._features(one))
+        for name, count in sorted(others.items()):
+            message = f"{count:,} feature structures of {_short(name)} are not read: they mark no text"
+            self._markup.refused.append(Refused("unread-column", message, name))
+        for sofa in self._cas.sofas[1:]:
+            self._markup.refused.append(Refused("unread-column", f"the view {sofa.sofaID} is not read", sofa.sofaID))
         between: Counter[str] = Counter()
         for relation in relations:
             ends = [self._names.get(id(getattr(relation, key))) for key in ("Governor", "Dependent")]

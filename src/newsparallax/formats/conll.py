@@ -27,7 +27,7 @@ _SAMPLE = 2000  # lines by which tag columns are recognised
 
 def recognise(source: Source) -> bool:
     """Whether the lines are tokens with the same number of columns, one of which has tags."""
-    rows = [_columns(line) for line in source.head.splitlines()[:_SAMPLE] if line.strip()]
+    rows = [_columns(line) for line in re.split(r"\r?\n", source.head)[:_SAMPLE] if line.strip()]
     if len(source.content) > len(source.head):
         rows = rows[:-1]  # the head may end within a line
     rows = [row for row in rows if not row[0].startswith(("#", START))]
@@ -42,11 +42,18 @@ def recognise(source: Source) -> bool:
 
 def _is_comment(line: str) -> bool:
     """Whether a line is a comment, and not the token # with its tags."""
-    return line.startswith("# id = ") or (line.startswith("# ") and not _TAG.fullmatch(line.split()[-1]))
+    named = line.startswith(("# ", "#\t")) and not _TAG.fullmatch(_columns(line)[-1])
+    return line.startswith("# id = ") or named
 
 
 def _columns(line: str) -> list[str]:
-    return line.strip("\r\n").split("\t") if "\t" in line else line.split()
+    return line.strip("\r\n").split("\t") if "\t" in line else re.split(" +", line.strip("\r\n "))
+
+
+def _word_column(rows: list[list[str]]) -> int:
+    """Return the column of the words: the second if the first one numbers them, as in GermEval."""
+    numbered = all(row[0].isascii() and row[0].isdigit() for row in rows) and rows[0][0] == "1"
+    return 1 if numbered and min(map(len, rows)) > 2 else 0
 
 
 def _tag_columns(rows: list[list[str]]) -> list[int]:
@@ -96,6 +103,7 @@ def read(source: Source) -> Iterator[Document]:
     rows = [_columns(line) for line in lines if line.strip() and not line.startswith(START) and not _is_comment(line)]
     rows = [row for row in rows if len(row) == len(rows[0])]
     columns = _tag_columns(rows) if rows else []
+    word = _word_column(rows) if rows else 0
     if not columns:
         hint = "every token needs a tag such as O, B-PER or I-PER in one column"
         raise source.error("unknown-shape", "has no column of tags", hint)
@@ -105,15 +113,15 @@ def read(source: Source) -> Iterator[Document]:
         if line.startswith(START):
             if part and any(text.strip() for _, text in part):
                 number += 1
-                yield _document(source, number, part, columns)
+                yield _document(source, number, part, columns, word)
             part = []
         else:
             part.append((at, line))
     if any(text.strip() for _, text in part):
-        yield _document(source, number + 1, part, columns)
+        yield _document(source, number + 1, part, columns, word)
 
 
-def _document(source: Source, number: int, lines: list[tuple[int, str]], columns: list[int]) -> Document:
+def _document(source: Source, number: int, lines: list[tuple[int, str]], columns: list[int], word: int) -> Document:
     markup = Markup()
     layers = {at: LAYER if at == columns[-1] else f"column_{at + 1}" for at in columns}
     tags = {at: Tags(name, markup) for at, name in layers.items()}
@@ -140,10 +148,10 @@ def _document(source: Source, number: int, lines: list[tuple[int, str]], columns
                 "unknown-shape", f"has {len(row)} columns; expected more than {columns[-1]}", hint, f"line {at}"
             )
         for place, reader in tags.items():
-            reader.take(row[place], length, length + len(row[0]))
-        unread |= {other for other in range(1, len(row)) if other not in tags and row[other] not in ("_", "-X-")}
-        pieces += [row[0], " "]
-        length += len(row[0]) + 1
+            reader.take(row[place], length, length + len(row[word]))
+        unread |= {other for other in range(word + 1, len(row)) if other not in tags and row[other] not in ("_", "-X-")}
+        pieces += [row[word], " "]
+        length += len(row[word]) + 1
     for column in tags.values():
         column.end()
     for other in sorted(unread):

@@ -83,8 +83,7 @@ def crossing(marks: Iterable[Mark]) -> Iterator[tuple[Mark, str]]:
     """Yield the marks that flat tags cannot hold beside the earlier and longer ones, as ("nested" or "crossing")."""
     kept: list[Mark] = []
     for mark in sorted(marks, key=lambda mark: (mark.start, -mark.end, mark.id)):
-        hit = next((other for other in reversed(kept) if other.end > mark.start), None)
-        if hit is None:
+        if not kept or kept[-1].end <= mark.start:
             kept.append(mark)
         else:
-            yield mark, "nested" if mark.end <= hit.end else "crossing"
+            yield mark, "nested" if mark.end <= kept[-1].end else "crossing"
