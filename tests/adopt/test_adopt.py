@@ -341,8 +341,8 @@ def test_an_archive_of_several_exports_is_refused(adopting):
 
 
 def test_a_folder_without_exports_says_what_is_there(adopting):
-    adopting.write("in/a.ann", "T1\tPER 0 3\tAnn\n")
-    with pytest.raises(UsageError, match=r"contains no export \(\.json, .*\); it contains a\.ann"):
+    adopting.write("in/a.csv", "id,text\n1,Ann\n")
+    with pytest.raises(UsageError, match=r"contains no export \(\.json, .*\); it contains a\.csv"):
         adopt([adopting.folder / "in"], adopting.place)
 
 
