@@ -400,6 +400,55 @@ CASES = {
         "codebook.toml: worked_example.marks[23].relations.holder: expected the span of a mark in "
         "entities, found 'said'",
     ),
+    "worked-occurrence": Bad(
+        "codebook.toml",
+        {"worked_example.marks.10.occurrence": 3},
+        "codebook.toml: worked_example.marks[10].occurrence: expected a number from 1 to 2 (occurrences of 'Prado'), "
+        "found 3",
+    ),
+    "worked-occurrence-zero": Bad(
+        "codebook.toml",
+        {"worked_example.marks.27.occurrence": 0},
+        "codebook.toml: worked_example.marks[27].occurrence: expected a number from 1 to 1 (occurrences of 'in'), "
+        "found 0",
+    ),
+    "worked-span-empty": Bad(
+        "codebook.toml",
+        {"worked_example.marks.14.span": ""},
+        "codebook.toml: worked_example.marks[14].span: expected words of the text, found ''",
+    ),
+    "worked-value-of-another-label": Bad(
+        "codebook.toml",
+        {"worked_example.marks.1.values": {"iso": "2031"}},
+        "codebook.toml: worked_example.marks[1].values.iso: expected none: the attribute is for TIME, and the label "
+        "is GPE",
+    ),
+    "worked-values-of-one": Bad(
+        "codebook.toml",
+        {"worked_example.marks.1.values": {"form": ["long", "short"]}},
+        "codebook.toml: worked_example.marks[1].values.form: expected one value, found long, short",
+    ),
+    "worked-no-value": Bad(
+        "codebook.toml",
+        {"worked_example.marks.1.values": {"form": []}},
+        "codebook.toml: worked_example.marks[1].values.form: expected one value, found none",
+    ),
+    "worked-relation-to-no-span": Bad(
+        "codebook.toml",
+        {"worked_example.marks.23.relations": {"holder": []}},
+        "codebook.toml: worked_example.marks[23].relations.holder: expected the spans of marks, found none",
+    ),
+    "worked-value-not-text": Bad(
+        "codebook.toml",
+        {"worked_example.marks.1.values": {"form": 1}},
+        "codebook.toml: worked_example.marks.1.values.form: expected text in quotation marks or a list (each entry: "
+        'text in quotation marks), found 1 (write "1")',
+    ),
+    "worked-mark-without-span": Bad(
+        "codebook.toml",
+        {"worked_example.marks.1.span": GONE},
+        "codebook.toml: worked_example.marks.1: the key span is missing; expected text in quotation marks",
+    ),
     "unknown-speaker": Bad(
         "codebook.toml",
         {"layers.quotes.speaker": "said_by"},

@@ -16,14 +16,12 @@ from .codebook import (
     Label,
     Layer,
     NearMiss,
-    Record,
     Relation,
     RequiredWhen,
     Rule,
     Text,
     Value,
     ValueKind,
-    WorkedExample,
     attribute_applies,
     attribute_control,
     document_control,
@@ -68,9 +66,10 @@ from .schema import (
     role_of,
 )
 from .seeds import as_text, blocks_of, read_seed
-from .toml import parse_toml, read_toml
+from .toml import Record, parse_toml, read_toml
 from .validate import usable
 from .versions import FILE, VERSION, Kind, allows, data_changes, is_dated, largest, next_version, parse, section
+from .worked_example import WorkedExample, WorkedMark
 
 __all__ = [
     "ARTICLES",
@@ -123,6 +122,7 @@ __all__ = [
     "ValueKind",
     "Waiving",
     "WorkedExample",
+    "WorkedMark",
     "allows",
     "arrow_schema",
     "as_text",

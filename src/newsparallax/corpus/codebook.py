@@ -14,14 +14,12 @@ import msgspec
 from msgspec import Meta
 
 from ..text import is_blank
+from .toml import Record
+from .worked_example import WorkedExample
 
 ValueKind = Literal["choice", "text", "ref", "taxonomy", "rating", "number"]
 Overlap = Literal["forbid", "nest", "allow"]
 LEVELS = " > "  # separator between the levels of a taxonomy value
-
-
-class Record(msgspec.Struct, forbid_unknown_fields=True):
-    """Base class of all records read from TOML. Unknown keys are errors. Treat records as immutable."""
 
 
 class Example(Record):
@@ -355,27 +353,6 @@ class Head(Record):
     title: Annotated[str, Meta(description="The title of the guidelines.")] = ""
     introduction: Annotated[str, Meta(description="The introduction of the guidelines, as Markdown.")] = ""
     rules: Annotated[list[Rule], Meta(description="Rules that apply to all layers.")] = []
-
-
-class WorkedMark(Record):
-    """A mark of the worked example. Relations name the `span` of the marks to which they lead."""
-
-    layer: Annotated[str, Meta(description="The layer of the mark.")]
-    label: Annotated[str, Meta(description="The label of the mark.")]
-    span: Annotated[str, Meta(description="The marked words, as they stand in the text of the example.")]
-    values: Annotated[dict[str, str], Meta(description="The values of the mark, by attribute.")] = {}
-    relations: Annotated[
-        dict[str, list[str]],
-        Meta(description="The spans of the marks to which the relations lead, by relation."),
-    ] = {}
-    why: Annotated[str, Meta(description="The reason, in a few words.")] = ""
-
-
-class WorkedExample(Record):
-    """A paragraph that is annotated in all layers, for the guidelines."""
-
-    text: Annotated[str, Meta(description="A paragraph that is not taken from the corpus.")]
-    marks: Annotated[list[WorkedMark], Meta(description="All marks of the paragraph.")]
 
 
 class Tokens(Record):

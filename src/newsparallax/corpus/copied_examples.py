@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 
 from ..text import word_runs
-from .codebook import Codebook, Example, NearMiss, WorkedExample
+from .codebook import Codebook, Example, NearMiss
+from .worked_example import WorkedExample
 
 RUN = 3  # words
 SEEDS = 1000
@@ -50,7 +51,8 @@ def _examples(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Yield the key path and the text of every example in a part of the codebook."""
     if isinstance(value, Example | NearMiss | WorkedExample):
         yield place, value.text
-        yield from _examples(getattr(value, "why", ""), f"{place}.why")
+        for part in ("why", "marks"):
+            yield from _examples(getattr(value, part, ""), f"{place}.{part}")
     elif isinstance(value, msgspec.Struct):
         yield from _examples({name: getattr(value, name) for name in value.__struct_fields__}, place)
     elif isinstance(value, dict):

@@ -14,9 +14,9 @@ from msgspec import Meta
 
 from ..errors import CorpusError
 from ..text import fold, is_blank
-from .codebook import Attribute, Codebook, Record, attribute_applies
+from .codebook import Attribute, Codebook, attribute_applies
 from .registries import Entity
-from .toml import key_text
+from .toml import Record, key_text
 
 Found = Iterator[tuple[str, str]]
 

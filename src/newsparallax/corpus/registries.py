@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from ..ids import hash_number
 from ..problems import CODES
-from .codebook import Record
+from .toml import Record
 from .versions import VERSION
 
 _REFERENCE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*://|data:|//|/[^/\s]+/)\S+\s*", re.IGNORECASE)

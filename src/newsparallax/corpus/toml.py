@@ -54,6 +54,10 @@ _WORDS = {
 }
 
 
+class Record(msgspec.Struct, forbid_unknown_fields=True):
+    """Base class of all records read from TOML. Unknown keys are errors. Treat records as immutable."""
+
+
 def read_toml(path: Path, type_: type[T], *, name: str | None = None) -> T:
     """Read the TOML file `path` as `type_`; `name` is the name of the file in messages.
 

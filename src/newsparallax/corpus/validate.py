@@ -20,6 +20,7 @@ from .codebook import (
     Layer,
     RequiredWhen,
     Value,
+    attribute_applies,
     attribute_control,
     document_control,
     exported,
@@ -29,6 +30,7 @@ from .codebook import (
 from .registries import Annotator, Corpus
 from .toml import key_text
 from .versions import VERSION
+from .worked_example import WorkedExample, WorkedMark
 
 Found = Iterator[tuple[str, str]]
 
@@ -352,24 +354,46 @@ def _worked(codebook: Codebook) -> Found:
             continue
         if mark.label not in layer.labels:
             yield f"{place}.label", f"expected one of {_listed(layer.labels)}, found {mark.label!r}"
-        if not mark.span or mark.span not in worked.text:
+        times = len(worked.occurrences(mark.span))
+        if not times:
             yield f"{place}.span", f"expected words of the text, found {mark.span!r}"
-        for key, value in mark.values.items():
-            attribute = layer.attributes.get(key)
-            if attribute is None:
-                yield f"{place}.values", f"expected attributes from {_listed(layer.attributes)}, found {key!r}"
-            elif attribute.kind == "choice" and value not in attribute.values:
+        elif not 1 <= mark.occurrence <= times:
+            message = f"expected a number from 1 to {times} (occurrences of {mark.span!r}), found {mark.occurrence}"
+            yield f"{place}.occurrence", message
+        yield from _worked_values(place, mark, layer)
+        yield from _worked_relations(place, mark, layer, worked)
+
+
+def _worked_values(place: str, mark: WorkedMark, layer: Layer) -> Found:
+    for key in mark.values:
+        attribute, given = layer.attributes.get(key), mark.given(key)
+        if attribute is None:
+            yield f"{place}.values", f"expected attributes from {_listed(layer.attributes)}, found {key!r}"
+            continue
+        if not attribute_applies(attribute, (mark.label,)):
+            message = f"expected none: the attribute is for {_listed(attribute.labels)}, and the label is {mark.label}"
+            yield f"{place}.values.{key}", message
+        if not given or (len(given) > 1 and not attribute.listed):
+            message = f"expected {'values' if attribute.listed else 'one value'}, found {_listed(given)}"
+            yield f"{place}.values.{key}", message
+        for value in given:
+            if attribute.values and value not in attribute.values:
                 yield f"{place}.values.{key}", f"expected one of {_listed(attribute.values)}, found {value!r}"
-        for key, spans in mark.relations.items():
-            relation = layer.relations.get(key)
-            if relation is None:
-                yield f"{place}.relations", f"expected relations from {_listed(layer.relations)}, found {key!r}"
-                continue
-            marked = {other.span for other in worked.marks if other.layer in relation.to}
-            for span in spans:
-                if span not in marked:
-                    message = f"expected the span of a mark in {_listed(relation.to)}, found {span!r}"
-                    yield f"{place}.relations.{key}", message
+
+
+def _worked_relations(place: str, mark: WorkedMark, layer: Layer, worked: WorkedExample) -> Found:
+    for key, spans in mark.relations.items():
+        relation = layer.relations.get(key)
+        if relation is None:
+            yield f"{place}.relations", f"expected relations from {_listed(layer.relations)}, found {key!r}"
+            continue
+        if not spans:
+            yield f"{place}.relations.{key}", "expected the spans of marks, found none"
+        marked = {other.span for other in worked.marks if other.layer in relation.to}
+        for span in spans:
+            if span not in marked:
+                message = f"expected the span of a mark in {_listed(relation.to)}, found {span!r}"
+                yield f"{place}.relations.{key}", message
 
 
 CODEBOOK_RULES: tuple[Callable[[Codebook], Found], ...] = (

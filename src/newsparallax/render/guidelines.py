@@ -33,6 +33,7 @@ from ..corpus import (
     Value,
     ValueKind,
     WorkedExample,
+    WorkedMark,
 )
 
 if TYPE_CHECKING:
@@ -217,26 +218,23 @@ def _names(entity: Entity) -> str:
 def _worked(worked: WorkedExample, codebook: Codebook) -> Iterator[str]:
     """Yield the section of the worked example: the paragraph, then a table of its marks for each layer."""
     yield from ("## A worked example", "", *(f"> {line}".rstrip() for line in worked.text.strip().splitlines()), "")
+    heads = ("words", "label", "values", "relations", "why")
     for name, layer in codebook.layers.items():
-        marks = [mark for mark in worked.marks if mark.layer == name]
-        if not marks:
-            continue
-        rows = [
-            (
-                f"**{mark.span}**",
-                mark.label,
-                "; ".join(f"`{key}` {value}" for key, value in mark.values.items()),
-                "; ".join(
-                    f"`{key}` -> {', '.join(f'*{span}*' for span in ends)}" for key, ends in mark.relations.items()
-                ),
-                mark.why,
-            )
-            for mark in marks
-        ]
-        heads = ("words", "label", "values", "relations", "why")
-        used = [at for at, head in enumerate(heads) if any(row[at] for row in rows)]
-        yield from (f"### {layer.title or name}", "")
-        yield from (*table((heads[at] for at in used), ([row[at] for at in used] for row in rows)), "")
+        rows = [_worked_row(mark) for mark in worked.marks if mark.layer == name]
+        if rows:
+            used = [at for at, _ in enumerate(heads) if any(row[at] for row in rows)]
+            yield from (f"### {layer.title or name}", "")
+            yield from (*table((heads[at] for at in used), ([row[at] for at in used] for row in rows)), "")
+
+
+def _worked_row(mark: WorkedMark) -> tuple[str, ...]:
+    return (
+        f"**{mark.span}**" + (f" (occurrence {mark.occurrence})" if mark.occurrence > 1 else ""),
+        mark.label,
+        "; ".join(f"`{key}` {_listed(mark.given(key))}" for key in mark.values),
+        "; ".join(f"`{key}` -> {', '.join(f'*{span}*' for span in ends)}" for key, ends in mark.relations.items()),
+        mark.why,
+    )
 
 
 def arity(low: int, high: int | None) -> str:
