@@ -142,6 +142,7 @@ CODES: dict[str, Code] = {
     "reference-type": Code(
         "error", "the entity's type in entities.toml must equal the span's label; correct one of them"
     ),
+    "pattern-mismatch": Code("warning", "correct the value, or the `pattern` in codebook.toml"),
     # the corpus itself
     "no-articles": Code("error", "add exports to annotations/exports/, or texts to seeds/"),
     "export-ignored": Code("error", "export as JSON (the full format), or move the file out of annotations/exports/"),

@@ -23,6 +23,7 @@ from newsparallax.errors import CorpusError
 from newsparallax.problems import CODES
 
 TEXT = "Ada met Bob at the Red Lion, and Eve did not."
+DAY = r"\d{4}-\d\d-\d\d"
 CODEBOOK: dict[str, Any] = {
     "codebook": {"version": "1"},
     "texts": {"text": {"field": "text"}},
@@ -47,7 +48,7 @@ CODEBOOK: dict[str, Any] = {
                 "with": {"to": ["names"], "required_when": {"attribute": "moods", "values": ["light"]}},
             },
         },
-        "notes": {"labels": {"N": {}}},
+        "notes": {"labels": {"N": {}}, "attributes": {"days": {"kind": "text", "many": True, "pattern": DAY}}},
     },
 }
 ENTITIES = {"ada": {"type": "MAN", "qid": "Q7259"}, "bob": {"type": "MAN"}, "lion": {"type": "INN"}}
@@ -59,7 +60,8 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "tone": {"kind": "choice", "values": {"calm": {}, "loud": {}}, "many": True, "required": True},
         "gist": {"kind": "text", "required": True},
         "aside": {"kind": "text"},
-    }
+    },
+    "pattern-mismatch": {"day": {"kind": "text", "pattern": DAY}},
 }
 
 
@@ -109,10 +111,33 @@ def met(**values):
     return [*ADA, *span("deeds", "MEET", "met", **values), TO_ADA]
 
 
+def days(*values):
+    """A note over Eve with values of `days`."""
+    place = {"start": TEXT.index("Eve"), "end": TEXT.index("Eve") + 3}
+    return [*span("notes", "N", "Eve"), item("notes-Eve-1", "notes_days", "textarea", place | {"text": list(values)})]
+
+
 TONE = item("d1", "tone", "choices", {"choices": ["calm"]})
 GIST = item("d2", "gist", "textarea", {"text": ["They met."]})
 
 FINDS: dict[str, dict[str, tuple[list[Any], list[str]]]] = {
+    "pattern-mismatch": {
+        "one-of-several": (
+            days("2031-05-04", "4 May", "2031-05-04 "),
+            [
+                f"N 33..36 of layer notes has the days '4 May', which does not match {DAY}",
+                f"N 33..36 of layer notes has the days '2031-05-04 ', which does not match {DAY}",
+            ],
+        ),
+        "a-long-one": (
+            days("ab" * 500_000),
+            [f"N 33..36 of layer notes has the days '{'ab' * 30}...', which does not match {DAY}"],
+        ),
+        "of-the-article": (
+            [item("d1", "day", "textarea", {"text": ["2031-05"]})],
+            [f"the day '2031-05' does not match {DAY}"],
+        ),
+    },
     "missing-value": {
         "of-an-empty-annotation": (
             [],
@@ -212,6 +237,11 @@ FINDS: dict[str, dict[str, tuple[list[Any], list[str]]]] = {
     },
 }
 PASSES: dict[str, dict[str, list[Any]]] = {
+    "pattern-mismatch": {
+        "matches": days("2031-05-04"),
+        "no-value": days("", " "),
+        "several": [*days("2031-05-04", "2031-05-05"), item("d1", "day", "textarea", {"text": ["2031-05-04"]})],
+    },
     "missing-value": {"all-given": [TONE, GIST], "the-last-of-many": [GIST, *span("notes", "N", "Eve"), TONE]},
     "overlap": {
         "side-by-side": [*MET, *span("deeds", "SHUN", " Bob", why="?"), arrow("deeds- Bob-1", "names-Ada-1", "by")],

@@ -72,14 +72,14 @@ CASES = {
         "codebook.toml",
         {f"{TOPIC}.vaules": {}},
         "codebook.toml: layers.euphemisms.attributes.topic: unknown key vaules; expected one of "
-        "kind, title, question, many, required, control, former_controls, registry, values, ordered, rules, "
+        "kind, title, question, many, required, control, former_controls, registry, values, ordered, pattern, rules, "
         "labels, required_for, required_when, looked_up, types_match_label; did you mean values?",
     ),
     "unknown-key-nothing-like-it": Bad(
         "codebook.toml",
         {f"{TOPIC}.zzz": 1},
         "codebook.toml: layers.euphemisms.attributes.topic: unknown key zzz; expected one of kind, "
-        "title, question, many, required, control, former_controls, registry, values, ordered, rules, labels, "
+        "title, question, many, required, control, former_controls, registry, values, ordered, pattern, rules, labels, "
         "required_for, required_when, looked_up, types_match_label",
     ),
     "unknown-section": Bad(
@@ -292,6 +292,33 @@ CASES = {
         "codebook.toml",
         {"document.stars": {"kind": "rating", "many": True}},
         "codebook.toml: document.stars.many: expected false: a rating has one value",
+    ),
+    "pattern-of-a-choice": Bad(
+        "codebook.toml",
+        {f"{TOPIC}.pattern": "a"},
+        f"codebook.toml: {TOPIC}.pattern: expected none: only a text has a pattern, and the kind is choice",
+    ),
+    "pattern-not-closed": Bad(
+        "codebook.toml",
+        {"document.mood": {"kind": "text", "pattern": "(a"}},
+        "codebook.toml: document.mood.pattern: expected a regular expression in the syntax of RE2, found '(a' "
+        "(missing ): (a)",
+    ),
+    "pattern-with-look-ahead": Bad(
+        "codebook.toml",
+        {"layers.euphemisms.attributes.plain_meaning.pattern": "(?=a)"},
+        "codebook.toml: layers.euphemisms.attributes.plain_meaning.pattern: expected a regular expression in the "
+        "syntax of RE2, found '(?=a)' (invalid perl operator: (?=)",
+    ),
+    "pattern-not-text": Bad(
+        "codebook.toml",
+        {"document.mood": {"kind": "text", "pattern": 4}},
+        'codebook.toml: document.mood.pattern: expected text in quotation marks, found 4 (write "4")',
+    ),
+    "worked-value-not-in-pattern": Bad(
+        "codebook.toml",
+        {"layers.entities.attributes.iso.pattern": "[0-9]{4}-[0-9]{2}"},
+        "codebook.toml: worked_example.marks[2].values.iso: expected a match of [0-9]{4}-[0-9]{2}, found '2031-05-02'",
     ),
     "alias-taken": Bad(
         "codebook.toml",

@@ -302,6 +302,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         "A span names an entity whose type in entities.toml differs from the label of the span.",
         "a.json: the type of ann is LOC, but the label of span 0..3 is PER",
     ),
+    "pattern-mismatch": Explanation(
+        "A text does not match the `pattern` of its attribute in codebook.toml, for example a date that is written in "
+        "another form. The value stays in the dataset.",
+        r"a.json: TIME 12..17 of layer spans has the iso '3 May', which does not match \d{4}-\d{2}(-\d{2})?",
+    ),
     "no-articles": Explanation(
         "The corpus has neither tasks nor seeds, so the dataset would be empty.",
         "annotations/exports/: the exports contain no task, and there are no seeds",

@@ -20,10 +20,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..corpus import VALUE_TYPES, CorpusSpec, RequiredWhen
+from ..corpus import VALUE_TYPES, CorpusSpec, RequiredWhen, unmatched
 from ..problems import Problem, counted
 from ..text import is_blank
 from .model import ConvertedAnnotation, Ledger, Span
+
+LONGEST = 60  # characters of a value that a message shows
 
 _START = attrgetter("start")
 
@@ -158,6 +160,35 @@ def _reference_types(context: CorpusSpec, marked: ConvertedAnnotation) -> Found:
                     yield f"the type of {entity} is {kind}, but {label}", span
 
 
+def _pattern_mismatches(context: CorpusSpec, marked: ConvertedAnnotation) -> Found:
+    """Find texts that the pattern of their attribute or document layer does not match; empty texts are no values."""
+    for layer_name, layer in context.codebook.layers.items():
+        for name, pattern in layer.patterns.items():
+            spans = [span for span in marked.spans if span.layer == layer_name]
+            given = [(value, span) for span in spans for value in _texts(span.attributes.get(name))]
+            wrong = unmatched(pattern, (value for value, _ in given))
+            for value, span in given:
+                if value in wrong:
+                    where = f"{', '.join(span.labels)} {span.start}..{span.end} of layer {span.layer}"
+                    yield f"{where} has the {name} {_short(value)}, which does not match {pattern}", span
+    for name, document in context.codebook.document.items():
+        if document.pattern is not None:
+            texts = [text for (_, key), value in marked.document.items() if key == name for text in _texts(value)]
+            wrong = unmatched(document.pattern, texts)
+            for text in texts:
+                if text in wrong:
+                    yield f"the {name} {_short(text)} does not match {document.pattern}", None
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the texts of a value that are not empty."""
+    return [text for text in (value if isinstance(value, list) else [value]) if not _is_empty(text)]
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")
+
+
 class AnnotationCheck(NamedTuple):
     """A check of the accepted spans and values of one annotation."""
 
@@ -173,6 +204,7 @@ ANNOTATION_CHECKS = (
     AnnotationCheck("missing-relation", "relations", _missing_relations),
     AnnotationCheck("too-many-relations", "relations", _too_many_relations),
     AnnotationCheck("reference-type", "attributes, entities.toml", _reference_types),
+    AnnotationCheck("pattern-mismatch", "attributes, values about the article", _pattern_mismatches),
 )
 
 

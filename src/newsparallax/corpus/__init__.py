@@ -34,6 +34,7 @@ from .folder import HERE, CorpusFolder, Waiving, open_corpus
 from .json_schema import SCHEMAS, json_schemas, schema_line, without_schema_line
 from .lexicon import Lexicon, Term
 from .lookup import LABEL_TYPES, VALUE_TYPES, Annotated, CorpusSpec
+from .patterns import unmatched
 from .registries import (
     Annotator,
     AnnotatorKind,
@@ -154,6 +155,7 @@ __all__ = [
     "schema_line",
     "section",
     "split_of",
+    "unmatched",
     "usable",
     "without_schema_line",
 ]

@@ -121,6 +121,13 @@ class Field(Record, dict=True):  # with a `__dict__` for cached properties, whic
         bool,
         Meta(description="Whether the values of a choice form a scale, in the order of the file."),
     ] = False
+    pattern: Annotated[
+        str | None,
+        Meta(
+            description="A regular expression (RE2 syntax) that a text must match completely. Values that do not match "
+            "are kept and reported."
+        ),
+    ] = None
     rules: Annotated[list[Rule], Meta(description="Answers to questions on which annotators disagree.")] = []
 
     @cached_property
@@ -319,6 +326,11 @@ class Layer(Record, dict=True):
     def tied(self) -> tuple[str, ...]:
         """The attributes whose entities must have the type that equals the label of the span."""
         return tuple(key for key, attribute in self.attributes.items() if attribute.types_match_label)
+
+    @cached_property
+    def patterns(self) -> dict[str, str]:
+        """Map from attribute to its pattern, for attributes with a pattern."""
+        return {key: use.pattern for key, use in self.attributes.items() if use.pattern is not None}
 
     @cached_property
     def demanded_relations(self) -> dict[str, Relation]:

@@ -27,6 +27,7 @@ from .codebook import (
     layer_control,
     relation_label,
 )
+from .patterns import pattern_error, unmatched
 from .registries import Annotator, Corpus
 from .toml import key_text
 from .versions import VERSION
@@ -166,6 +167,11 @@ def _inventories(codebook: Codebook) -> Found:
             )
         if field.many and field.kind in ("rating", "number"):
             yield f"{place}.many", f"expected false: a {field.kind} has one value"
+        if field.pattern is not None and field.kind != "text":
+            yield f"{place}.pattern", f"expected none: only a text has a pattern, and the kind is {field.kind}"
+        elif field.pattern is not None and (error := pattern_error(field.pattern)):
+            message = f"expected a regular expression in the syntax of RE2, found {field.pattern!r} ({error})"
+            yield f"{place}.pattern", message
 
 
 def _orders(codebook: Codebook) -> Found:
@@ -379,6 +385,8 @@ def _worked_values(place: str, mark: WorkedMark, layer: Layer) -> Found:
         for value in given:
             if attribute.values and value not in attribute.values:
                 yield f"{place}.values.{key}", f"expected one of {_listed(attribute.values)}, found {value!r}"
+        for value in sorted(unmatched(attribute.pattern, given)) if attribute.pattern is not None else ():
+            yield f"{place}.values.{key}", f"expected a match of {attribute.pattern}, found {value!r}"
 
 
 def _worked_relations(place: str, mark: WorkedMark, layer: Layer, worked: WorkedExample) -> Found:
