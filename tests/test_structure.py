@@ -110,6 +110,7 @@ OF_EXTRAS = {
     "formats": ("newsparallax.formats",),
     "release": ("newsparallax.release", "newsparallax.dataset"),
     "scale": ("newsparallax.scale", "newsparallax.building.minhash"),
+    "spacy": ("newsparallax.read.tokens",),
 }
 PLUGINS = {"s3fs"}  # found by fsspec; no module imports it
 

@@ -1,9 +1,10 @@
 """News Parallax: an annotated news corpus kept as code.
 
-The public API: `open_corpus` reads a corpus folder, `check` lists its problems, `build` makes its dataset.
+The public API: `open_corpus` reads a corpus folder, `check` lists its problems, `build` makes its dataset,
+`open_dataset` reads a finished one.
 
 A package imports only packages below it, and only their public names: cli, scale, release, adopt, labelling, standoff,
-building, dataset, agreement, convert, render, corpus, exports, text, _util, and last problems, errors and ids.
+building, read, dataset, agreement, convert, render, corpus, exports, text, _util, and last problems, errors and ids.
 """
 
 from importlib import import_module
@@ -17,9 +18,20 @@ if TYPE_CHECKING:
     from .corpus import open_corpus
     from .errors import NewsParallaxError
     from .problems import Problem
+    from .read import open_dataset
 
 __version__ = "0.1.0"  # of the program; corpus.toml has the version of the corpus
-__all__ = ["BuildResult", "Corpus", "NewsParallaxError", "Problem", "__version__", "build", "check", "open_corpus"]
+__all__ = [
+    "BuildResult",
+    "Corpus",
+    "NewsParallaxError",
+    "Problem",
+    "__version__",
+    "build",
+    "check",
+    "open_corpus",
+    "open_dataset",
+]
 
 _PLACES = {  # public name -> its module and its name there; imported when asked for, so that `--help` stays fast
     "BuildResult": ("building", "Built"),
@@ -29,6 +41,7 @@ _PLACES = {  # public name -> its module and its name there; imported when asked
     "build": ("building", "build"),
     "check": ("building", "problems_of"),
     "open_corpus": ("corpus", "open_corpus"),
+    "open_dataset": ("read", "open_dataset"),
 }
 
 

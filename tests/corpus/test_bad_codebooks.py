@@ -86,7 +86,7 @@ CASES = {
         "codebook.toml",
         {"layer": {}},
         "codebook.toml: unknown key layer; expected one of codebook, texts, layers, "
-        "document, worked_example, tokens; "
+        "document, worked_example, tokens, roles; "
         "did you mean layers?",
     ),
     "unknown-relation-key": Bad(
@@ -480,6 +480,43 @@ CASES = {
         "codebook.toml",
         {"layers.quotes.speaker": "said_by"},
         "codebook.toml: layers.quotes.speaker: expected a relation of the layer (source, cue), found 'said_by'",
+    ),
+    "unknown-mentions": Bad(
+        "codebook.toml",
+        {"roles.mentions": "people"},
+        "codebook.toml: roles.mentions: expected one of entities, cues, quotes, euphemisms, stances, defects, found "
+        "'people'",
+    ),
+    "mentions-without-referent": Bad(
+        "codebook.toml",
+        {"roles.mentions": "cues"},
+        "codebook.toml: roles.mentions: expected a layer with the key `referent`, found 'cues'",
+    ),
+    "unknown-holder": Bad(
+        "codebook.toml",
+        {"roles.stances.holder": "owner"},
+        "codebook.toml: roles.stances.holder: expected one of holder, target, found 'owner'",
+    ),
+    "stances-without-order": Bad(
+        "codebook.toml",
+        {"layers.stances.ordered": GONE},
+        "codebook.toml: roles.stances.layer: expected a layer with the key `ordered`, found 'stances'",
+    ),
+    "unknown-newsroom": Bad(
+        "codebook.toml",
+        {"roles.stances.newsroom.values": ["paper"]},
+        "codebook.toml: roles.stances.newsroom.values: expected values of holder_kind from entity, author, unknown, "
+        "found 'paper'",
+    ),
+    "unknown-softer": Bad(
+        "codebook.toml",
+        {"roles.terms.softer": ["SOFT"]},
+        "codebook.toml: roles.terms.softer: expected one of EUPHEMISM, DYSPHEMISM, PLAIN, found 'SOFT'",
+    ),
+    "terms-with-several-labels": Bad(
+        "codebook.toml",
+        {"layers.euphemisms.multiple": True},
+        "codebook.toml: roles.terms.layer: expected a layer without `multiple`, found 'euphemisms'",
     ),
     "unknown-registry": Bad(
         "codebook.toml",

@@ -17,7 +17,6 @@ from .codebook import (
     Layer,
     NearMiss,
     Relation,
-    RequiredWhen,
     Rule,
     Text,
     Value,
@@ -47,6 +46,7 @@ from .registries import (
     is_reference,
     split_of,
 )
+from .roles import Record, RequiredWhen, Roles
 from .schema import (
     ARTICLES,
     CONFIGS,
@@ -114,6 +114,7 @@ __all__ = [
     "Relation",
     "RequiredWhen",
     "Role",
+    "Roles",
     "Rule",
     "Scalar",
     "State",

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from ..text import is_blank
+from .roles import RequiredWhen, Roles
 from .toml import Record
 from .worked_example import WorkedExample
 
@@ -72,13 +73,6 @@ class Label(Value):
     """A label of a span layer."""
 
     color: Annotated[str | None, Meta(description='The colour of the label in Label Studio, such as "#d62728".')] = None
-
-
-class RequiredWhen(Record):
-    """A condition: required where the attribute `attribute` of the same span has one of `values`."""
-
-    attribute: Annotated[str, Meta(description="The name of an attribute of the same layer.")]
-    values: Annotated[list[str], Meta(description="The values of that attribute under which this one is required.")]
 
 
 class Field(Record, dict=True):  # with a `__dict__` for cached properties, which are used for every item
@@ -397,6 +391,10 @@ class Codebook(Record, dict=True):
         Tokens,
         Meta(description="The layer from which the token tags are made."),
     ] = msgspec.field(default_factory=Tokens)
+    roles: Annotated[
+        Roles,
+        Meta(description="Which layers have the mentions, stances and terms that the Python API and the report show."),
+    ] = msgspec.field(default_factory=Roles)
 
     @property
     def main_text(self) -> str | None:

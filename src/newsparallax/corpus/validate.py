@@ -18,7 +18,6 @@ from .codebook import (
     Codebook,
     DocumentLayer,
     Layer,
-    RequiredWhen,
     Value,
     attribute_applies,
     attribute_control,
@@ -29,6 +28,7 @@ from .codebook import (
 )
 from .patterns import pattern_error, unmatched
 from .registries import Annotator, Corpus
+from .roles import RequiredWhen
 from .toml import key_text
 from .versions import VERSION
 from .worked_example import WorkedExample, WorkedMark
@@ -239,6 +239,41 @@ def _speakers(codebook: Codebook) -> Found:
             yield f"layers.{name}.speaker", f"expected a relation of the layer ({_listed(known)}), found {speaker!r}"
 
 
+def _roles(codebook: Codebook) -> Found:
+    """Check that roles name layers, labels, attributes and relations that exist."""
+    roles = codebook.roles
+    named = {"mentions": roles.mentions}
+    named |= {f"{key}.layer": part.layer for key, part in (("stances", roles.stances), ("terms", roles.terms)) if part}
+    for key, name in named.items():
+        if name is not None and name not in codebook.layers:
+            yield f"roles.{key}", f"expected one of {_listed(codebook.layers)}, found {name!r}"
+            return
+    if roles.mentions and not codebook.layers[roles.mentions].referent:
+        yield "roles.mentions", f"expected a layer with the key `referent`, found {roles.mentions!r}"
+    if stances := roles.stances:
+        layer = codebook.layers[stances.layer]
+        yield from _one_of("roles.stances", layer.relations, holder=stances.holder, target=stances.target)
+        yield from _when("roles.stances.newsroom", stances.newsroom, layer.attributes)
+        if not layer.ordered:
+            yield "roles.stances.layer", f"expected a layer with the key `ordered`, found {stances.layer!r}"
+    if terms := roles.terms:
+        layer = codebook.layers[terms.layer]
+        yield from _one_of("roles.terms", layer.relations, user=terms.user)
+        yield from _one_of("roles.terms", layer.attributes, meaning=terms.meaning)
+        if layer.multiple:
+            yield "roles.terms.layer", f"expected a layer without `multiple`, found {terms.layer!r}"
+        yield from _when("roles.terms.flagged", terms.flagged, layer.attributes)
+        for key, labels in (("softer", terms.softer), ("harsher", terms.harsher), ("plain", terms.plain)):
+            for label in labels:
+                yield from _one_of("roles.terms", layer.labels, **{key: label})
+
+
+def _one_of(place: str, known: Iterable[str], **names: str | None) -> Found:
+    for key, name in names.items():
+        if name is not None and name not in known:
+            yield f"{place}.{key}", f"expected one of {_listed(known)}, found {name!r}"
+
+
 def _when(place: str, when: RequiredWhen | None, attributes: dict[str, Attribute]) -> Found:
     if when is None:
         return
@@ -412,6 +447,7 @@ CODEBOOK_RULES: tuple[Callable[[Codebook], Found], ...] = (
     _conditions,
     _referents,
     _speakers,
+    _roles,
     _relations,
     _controls,
     _hotkeys,
