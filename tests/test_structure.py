@@ -38,6 +38,7 @@ OPTIONS = {
     "export": ("dataset", "--to", "--out", "--annotator", "--strict"),
     "agreement": ("--corpus", "--json"),
     "rehydrate": ("dataset", "--seeds", "--out"),
+    "report": ("dataset", "--corpus", "--out", "--text"),
     "scale": ("--input", "--out", "--corpus", "--executor", "local|ray|slurm", "--tasks", "--workers"),
 }
 
@@ -107,10 +108,9 @@ def test_a_package_says_what_it_is_for_and_names_what_is_public(package):
 # Which modules use the packages of an extra.
 OF_EXTRAS = {
     "annotate": ("newsparallax.labelling", "newsparallax.render.guidelines"),
-    "formats": ("newsparallax.formats",),
+    "formats": ("newsparallax.formats", "newsparallax.read.tokens"),
     "release": ("newsparallax.release", "newsparallax.dataset"),
     "scale": ("newsparallax.scale", "newsparallax.building.minhash"),
-    "spacy": ("newsparallax.read.tokens",),
 }
 PLUGINS = {"s3fs"}  # found by fsspec; no module imports it
 

@@ -4,7 +4,7 @@ The public API: `open_corpus` reads a corpus folder, `check` lists its problems,
 `open_dataset` reads a finished one.
 
 A package imports only packages below it, and only their public names: cli, scale, release, adopt, labelling, standoff,
-building, read, dataset, agreement, convert, render, corpus, exports, text, _util, and last problems, errors and ids.
+building, report, read, dataset, agreement, convert, render, corpus, exports, text, _util; last problems, errors, ids.
 """
 
 from importlib import import_module

@@ -16,8 +16,8 @@ from . import console
 
 NAME = "newsparallax"
 COMMANDS = (  # each is a module of this package, with a function `NAME_command` or a group `app`
-    *("init", "adopt", "check", "generate", "build", "agreement", "scale", "rehydrate", "export"),
-    *("release", "label-studio"),
+    *("init", "adopt", "check", "generate", "build", "agreement", "report", "scale", "rehydrate"),
+    *("export", "release", "label-studio"),
 )
 
 

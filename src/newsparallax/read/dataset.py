@@ -57,6 +57,10 @@ class Dataset(Opened):
         part.holder = self.holder
         return part
 
+    def by_event(self) -> dict[str, Dataset]:
+        """Return the part of each event, by its id; all rows are read once and shared between the parts."""
+        return {id_: _Part(self, id_) for id_ in sorted({row["event_id"] for row in self.articles.values()})}
+
     def naming(self, *, resolve: bool = True) -> pd.DataFrame:
         """Say what each outlet calls each entity, how often, and in whose voice.
 
@@ -157,3 +161,15 @@ class Dataset(Opened):
             if layer not in known:
                 raise UsageError(f"{self.name} has no layer {layer!r}", hint=f"it has {', '.join(known)}")
         return known if layers is None else list(layers)
+
+
+class _Part(Dataset):
+    """One event of a dataset whose rows are in memory."""
+
+    def __init__(self, whole: Dataset, event_id: str) -> None:
+        super().__init__(whole.name, whole.folder, whole.manifest, whole.codebook, whole.entities, [event_id])
+        self.holder, self._whole, self._id = whole.holder, whole, event_id
+
+    def _read(self, config: str, columns: Sequence[str] | None) -> tuple[list[Row], dict[str, Any]]:
+        rows, features = self._whole.grouped(config)
+        return rows.get(self._id, []), features

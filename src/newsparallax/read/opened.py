@@ -35,6 +35,7 @@ class Opened:
         self.entities = entities
         self.holder = _Holder()
         self._events = events
+        self._grouped: dict[str, tuple[dict[str, list[Row]], dict[str, Any]]] = {}
 
     def __repr__(self) -> str:
         return f"<Dataset {self.manifest.name} {self.manifest.version}: {self.name}>"
@@ -56,6 +57,16 @@ class Opened:
         if config not in self.configs:
             raise UsageError(f"{self.name} has no config {config!r}", hint=f"it has {', '.join(self.configs)}")
         return read_rows(self.folder, config, self._events, None if columns is None else list(columns))
+
+    def grouped(self, config: str) -> tuple[dict[str, list[Row]], dict[str, Any]]:
+        """Return the rows of a config by event, and the features; they are read once."""
+        if config not in self._grouped:
+            rows, features = self._read(config, None)
+            groups: dict[str, list[Row]] = {}
+            for row in rows:
+                groups.setdefault(row.get("event_id", ""), []).append(row)
+            self._grouped[config] = groups, features
+        return self._grouped[config]
 
     @cached_property
     def articles(self) -> dict[str, Row]:

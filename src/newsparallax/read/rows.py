@@ -31,7 +31,8 @@ def read_rows(
         return [], {}
     data = pads.dataset([str(file) for file in files], format="parquet")
     features = features_of(data.schema, str(files[0]))
-    where = None if events is None else pc.field("event_id").isin(pa.array(sorted(events), pa.string()))
+    limited = events is not None and "event_id" in data.schema.names  # the registry is the same for all events
+    where = pc.field("event_id").isin(pa.array(sorted(events or ()), pa.string())) if limited else None
     table = data.to_table(columns=columns, filter=where)
     decoded = {name: _column(table.column(name), features[name]) for name in table.column_names}
     rows = [dict(zip(decoded, values, strict=True)) for values in zip(*decoded.values(), strict=True)]

@@ -48,7 +48,9 @@ def doc_bin(dataset: Opened, layers: Sequence[str]) -> Any:
         from spacy.tokens import Doc, DocBin, Span
         from spacy.vocab import Vocab
     except ImportError:
-        raise UsageError("to_spacy needs the package spacy", hint="install it: pip install 'newsparallax[spacy]'") from None
+        raise UsageError(
+            "to_spacy needs the package spacy", hint="install it: pip install 'newsparallax[formats]'"
+        ) from None
     vocab, made = Vocab(), DocBin(store_user_data=True)
     for article in dataset.articles.values():
         text, marks = _text(dataset, article), marked(article, layers)

@@ -1,0 +1,98 @@
+"""The report in a real browser: every span with exactly its words, nothing hostile runs, nothing is fetched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from newsparallax.read import open_dataset
+from newsparallax.report import summary, write_report
+from roles_corpus import HOSTILE, make
+
+CHROMIUM = shutil.which(os.environ.get("CHROMIUM", "chromium")) or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return open_dataset(make(tmp_path_factory.mktemp("report")))
+
+
+@pytest.fixture(scope="module")
+def file(dataset, tmp_path_factory):
+    return write_report(dataset, tmp_path_factory.mktemp("page") / "report.html")[-1]
+
+
+@pytest.fixture
+def page(file):
+    if CHROMIUM is None:
+        pytest.skip("no browser found; CHROMIUM names one")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        said, asked = [], []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(file.as_uri())
+        yield page
+        assert said == []
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        assert page.evaluate("window.ran") is None
+        browser.close()
+
+
+def rows(dataset):
+    return [row for layer in dataset.codebook.layers for row in dataset.rows(layer)]
+
+
+def test_hostile_words_are_text(file):
+    page = file.read_text(encoding="utf-8")
+    assert "<script>window" not in page
+    assert "<img" not in page
+
+
+def test_summary_has_the_tables(dataset):
+    tables = {title: rows for title, _, rows in summary(dataset)}
+    assert tables["Naming"] != ["Lima", "Peru"]
+    assert ["Peru", "Anna", "+1", "1"] in [row[1:] for row in tables["Stances"]]
+    assert tables["Terms"] == [["the war", HOSTILE, "clean-up", "Post", "war"]]
+
+
+def test_many_events_have_an_index_and_a_page_each(tmp_path):
+    files = write_report(open_dataset(make(tmp_path, copies=11)), tmp_path / "many.html")
+    assert len(files) == 12
+    index = files[-1].read_text(encoding="utf-8")
+    assert all(f'href="many-events/{file.name}"' in index for file in files[:-1])
+
+
+@pytest.mark.server
+def test_every_span_is_there_with_its_words(page, dataset):
+    for row in rows(dataset):
+        parts = page.eval_on_selector_all(
+            ".m", "(all, id) => all.filter(m => m.dataset.s === id).map(m => m.textContent)", row["span_id"]
+        )
+        assert "".join(parts) == row["quote"]
+        assert page.locator(f"[id='{row['span_id']}']").count() == 1
+
+
+@pytest.mark.server
+def test_a_span_opens_by_keyboard_and_link_and_layers_can_be_hidden(page, file):
+    handle = page.locator(".h").first
+    handle.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#panel").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("#panel").is_hidden()
+    id_ = page.locator(".h").nth(2).get_attribute("id")
+    page.goto(f"{file.as_uri()}#{id_}")
+    assert page.locator("#panel").is_visible()
+    page.locator(".layer").first.uncheck()
+    assert page.locator(".m.off").count() > 0
+
+
+@pytest.mark.server
+def test_a_phone_shows_the_page_without_scrolling_sideways(page):
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
