@@ -46,7 +46,7 @@ from .registries import (
     is_reference,
     split_of,
 )
-from .roles import Record, RequiredWhen, Roles
+from .roles import RequiredWhen, Roles
 from .schema import (
     ARTICLES,
     CONFIGS,
