@@ -25,7 +25,10 @@ def outlets_of(part: Dataset) -> list[str]:
 
 
 def naming_table(part: Dataset) -> list[Facts]:
-    """Return entities with their names in each outlet, those whose names differ most first."""
+    """Return entities with their names in each outlet: first those that several outlets name, then the omissions.
+
+    Within both, the entities with the most mentions that differ come first.
+    """
     outlets = outlets_of(part)
     cells: dict[str, dict[str, list[Facts]]] = defaultdict(lambda: defaultdict(list))
     for row in records(part.naming()):
@@ -41,7 +44,13 @@ def naming_table(part: Dataset) -> list[Facts]:
         }
         for id_, found in cells.items()
     ]
-    return sorted(made, key=lambda row: (-row["differs"], row["entity"]))
+    return sorted(made, key=lambda row: (sum(map(bool, row["cells"])) < 2, -_differing(row), row["entity"]))
+
+
+def _differing(row: Facts) -> float:
+    """Return how many mentions of an entity differ between outlets."""
+    mentions: int = sum(name["count"] for cell in row["cells"] for name in cell)
+    return row["differs"] * mentions if mentions else 0.0
 
 
 def _difference(cells: list[list[Facts]]) -> float:
