@@ -1,6 +1,6 @@
-"""docs/label-studio.png and docs/label-studio-marked.png: the labelling page, in a real Label Studio and Chromium.
+"""Pictures in docs/: the labelling page in a real Label Studio, and the page of `report`, both in Chromium.
 
-Run by `make screenshots`. The server is started for it, on empty data that go again.
+Run by `make screenshots`. The server is started for it, on empty data that are deleted afterwards.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
+from newsparallax import open_dataset
+from newsparallax.building import build
 from newsparallax.corpus import CorpusFolder, open_corpus
 from newsparallax.labelling import Source, Studio, home_of, push
 from newsparallax.labelling.server import HOST, VENV, start
+from newsparallax.report import write_report
 
 DOCS = Path(__file__).parent
 sys.path.append(str(DOCS.parent / "tests/labelling/server"))
@@ -27,7 +30,7 @@ WORDS, LABEL = "special military operation", "EUPHEMISM"
 
 
 def main() -> None:
-    """Start the server, push the corpus, take both pictures."""
+    """Start the server, push the corpus, take the pictures of both pages."""
     folder = open_corpus(None)
     browser = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with socket.socket() as probe:
@@ -47,9 +50,23 @@ def main() -> None:
                 marked = open_task(page, server.account.url, *pushed(folder, studio, [Source.ANNOTATIONS]))
                 marked.select_region(text.index(WORDS), text.index(WORDS) + len(WORDS), LABEL)
                 page.screenshot(path=DOCS / "label-studio-marked.png", animations="disabled")
+                report(folder, chromium, Path(home))
                 chromium.close()
         finally:
             server.stop()
+
+
+def report(folder: CorpusFolder, chromium: Browser, scratch: Path) -> None:
+    """Take the pictures of the report: the articles side by side, and the table of names."""
+    file = scratch / "report.html"
+    write_report(open_dataset(str(build(folder, scratch / "dataset").place)), file)
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(file.as_uri())
+    page.screenshot(path=DOCS / "report.png", animations="disabled")
+    page.get_by_role("heading", name="Naming").evaluate("heading => heading.scrollIntoView()")
+    page.mouse.wheel(0, -60)  # the bar of layers covers the top
+    page.wait_for_timeout(300)
+    page.screenshot(path=DOCS / "report-names.png", animations="disabled")
 
 
 def pushed(folder: CorpusFolder, studio: Studio, sources: list[Source]) -> tuple[int, int]:

@@ -144,7 +144,7 @@ def raws_of_items(built: Dataset, case: dict[str, Any]) -> list[Any]:
         if problem["annotation_id"] and problem["raw"] in items:
             items.remove(problem["raw"])
             found.append(problem["raw"])
-        elif "record" in ((problem["raw"] or {}).get("meta") or {}):  # what a reader of another format made and refused
+        elif isinstance(raw := problem["raw"], dict) and "record" in (raw.get("meta") or {}):  # by a reader
             found.append(problem["raw"])
     return found
 

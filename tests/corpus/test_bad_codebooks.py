@@ -379,8 +379,8 @@ CASES = {
     ),
     "same-model-as-nobody": Bad(
         "annotators.toml",
-        {"m1.same_model_as": ["m9"]},
-        "annotators.toml: m1.same_model_as: expected pseudonyms of this file, found 'm9'",
+        {"m4.same_model_as": ["m9"]},
+        "annotators.toml: m4.same_model_as: expected pseudonyms of this file, found 'm9'",
     ),
     "looked-up-text": Bad(
         "codebook.toml",
@@ -813,35 +813,35 @@ CASES = {
     ),
     # ---- registries
     "annotators-one-id": Bad(
-        "annotators.toml", {"m2.ids": [1]}, "annotators.toml: m2.ids: the id 1 already belongs to the annotator m1"
+        "annotators.toml", {"m5.ids": [4]}, "annotators.toml: m5.ids: the id 4 already belongs to the annotator m4"
     ),
     "annotators-name-is-an-id": Bad(
         "annotators.toml",
         {"2": {"kind": "human"}},
-        "annotators.toml: m2.ids: the id 2 already belongs to the annotator 2",
+        "annotators.toml: m5.ids: the id 2 already belongs to the annotator 2",
     ),
     "annotators-two-anonymous": Bad(
         "annotators.toml",
-        {"m1.anonymous": True, "m2.anonymous": True},
-        "annotators.toml: m2.anonymous: annotations without an annotator already belong to m1",
+        {"m4.anonymous": True, "m5.anonymous": True},
+        "annotators.toml: m5.anonymous: annotations without an annotator already belong to m4",
     ),
     "annotator-kind": Bad(
         "annotators.toml",
-        {"m1.kind": "machine"},
-        'annotators.toml: m1.kind: expected one of human, model, unknown, found "machine"',
+        {"m4.kind": "machine"},
+        'annotators.toml: m4.kind: expected one of human, model, unknown, found "machine"',
     ),
     "annotator-without-kind": Bad(
         "annotators.toml",
-        {"m1.kind": GONE},
-        "annotators.toml: m1: the key kind is missing; expected one of human, model, unknown",
+        {"m4.kind": GONE},
+        "annotators.toml: m4: the key kind is missing; expected one of human, model, unknown",
     ),
     "annotator-ids": Bad(
         "annotators.toml",
-        {"m1.ids": 1},
-        "annotators.toml: m1.ids: expected a list (each entry: an integer), found 1",
+        {"m4.ids": 1},
+        "annotators.toml: m4.ids: expected a list (each entry: an integer), found 1",
     ),
     "annotator-id-as-text": Bad(
-        "annotators.toml", {"m1.ids": ["one"]}, 'annotators.toml: m1.ids.1: expected an integer, found "one"'
+        "annotators.toml", {"m4.ids": ["one"]}, 'annotators.toml: m4.ids.1: expected an integer, found "one"'
     ),
     "article-without-sha256": Bad(
         "articles.toml",
