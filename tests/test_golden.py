@@ -241,7 +241,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_end": None,
         },
         100: {
-            "span_id": "s-717fb34eff645907",
+            "span_id": "s-aa4d8916b861c1c4",
             "article_id": "000_17c0edab667c03c9",
             "event_id": "putin-dprk-visit-2024",
             "start": 2467,
@@ -271,7 +271,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_end": None,
         },
         199: {
-            "span_id": "s-640c4defca14af7f",
+            "span_id": "s-777143a8ce74ea92",
             "article_id": "001_8eac77890c2c81c7",
             "event_id": "putin-dprk-visit-2024",
             "start": 3019,
@@ -385,7 +385,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "type": "indirect",
             "source": [
                 {
-                    "span_id": "s-80d9e6821c2a63f4",
+                    "span_id": "s-7bd9e3c56a7339b2",
                     "layer": "entities",
                     "label": "ORG",
                     "start": 343,
@@ -394,7 +394,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                     "direction": "right",
                 },
                 {
-                    "span_id": "s-54a17d4be3284505",
+                    "span_id": "s-ea4676e843de887c",
                     "layer": "entities",
                     "label": "ORG",
                     "start": 452,
@@ -449,7 +449,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "type": "direct",
             "source": [
                 {
-                    "span_id": "s-702ce0942cb12fab",
+                    "span_id": "s-6c03dee1280fe405",
                     "layer": "entities",
                     "label": "PER",
                     "start": 577,
@@ -547,7 +547,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_end": None,
         },
         2: {
-            "span_id": "s-c6be7751f0d35b34",
+            "span_id": "s-6d8b2ba587ef8a5e",
             "article_id": "001_8eac77890c2c81c7",
             "event_id": "putin-dprk-visit-2024",
             "start": 2604,
@@ -560,7 +560,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "flagged": "metalinguistic",
             "user": [
                 {
-                    "span_id": "s-72d3d0725287d9d8",
+                    "span_id": "s-d562681a97d72efe",
                     "layer": "entities",
                     "label": "GPE",
                     "start": 2480,
@@ -571,7 +571,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             ],
             "cue": [
                 {
-                    "span_id": "s-c6712459e00ae60e",
+                    "span_id": "s-b571be3d6f40a987",
                     "layer": "cues",
                     "label": "FLAG",
                     "start": 2638,
@@ -580,7 +580,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                     "direction": "right",
                 },
                 {
-                    "span_id": "s-17b52fdf2c96dd24",
+                    "span_id": "s-c403c90468251907",
                     "layer": "cues",
                     "label": "GLOSS",
                     "start": 2674,
@@ -606,7 +606,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_end": None,
         },
         4: {
-            "span_id": "s-4da5422cb2b4a7b8",
+            "span_id": "s-1b660a7c31d31382",
             "article_id": "001_8eac77890c2c81c7",
             "event_id": "putin-dprk-visit-2024",
             "start": 2755,
@@ -638,7 +638,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
     },
     "stances": {
         0: {
-            "span_id": "s-0e53103a52f99b51",
+            "span_id": "s-1be957449a8c51ed",
             "article_id": "000_17c0edab667c03c9",
             "event_id": "putin-dprk-visit-2024",
             "start": 252,
@@ -651,7 +651,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "proposition": "Putin is for North Korea: he is willing to visit it.",
             "holder": [
                 {
-                    "span_id": "s-1774b8b0ad2850a1",
+                    "span_id": "s-393e65d4285ccf82",
                     "layer": "entities",
                     "label": "PER",
                     "start": 237,
@@ -662,7 +662,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             ],
             "target": [
                 {
-                    "span_id": "s-ffaa4ef0ddc4e736",
+                    "span_id": "s-b738c898374d80a7",
                     "layer": "entities",
                     "label": "GPE",
                     "start": 291,
@@ -700,7 +700,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "proposition": "Kim Jong-un is for Putin: he invited him.",
             "holder": [
                 {
-                    "span_id": "s-ae408367e4711ca2",
+                    "span_id": "s-f3ae2876c645fcd8",
                     "layer": "entities",
                     "label": "PER",
                     "start": 228,
@@ -711,7 +711,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             ],
             "target": [
                 {
-                    "span_id": "s-d952f7e95a6960bd",
+                    "span_id": "s-32b93b912b1866fd",
                     "layer": "entities",
                     "label": "PER",
                     "start": 102,
@@ -736,7 +736,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_end": None,
         },
         30: {
-            "span_id": "s-d5401fe558d980c0",
+            "span_id": "s-08e6f91765f8008e",
             "article_id": "001_8eac77890c2c81c7",
             "event_id": "putin-dprk-visit-2024",
             "start": 2983,
@@ -750,7 +750,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "holder": [],
             "target": [
                 {
-                    "span_id": "s-e0095cc5b6d336f3",
+                    "span_id": "s-8abc006df438d646",
                     "layer": "entities",
                     "label": "GPE",
                     "start": 2914,
@@ -777,7 +777,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
     },
     "defects": {
         0: {
-            "span_id": "s-ee692e93f199e036",
+            "span_id": "s-7d47ad08b650ade4",
             "article_id": "000_17c0edab667c03c9",
             "event_id": "putin-dprk-visit-2024",
             "start": 901,
@@ -803,7 +803,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_end": None,
         },
         5: {
-            "span_id": "s-e413c96860feb04c",
+            "span_id": "s-c4555dc0ef0b1d07",
             "article_id": "001_8eac77890c2c81c7",
             "event_id": "putin-dprk-visit-2024",
             "start": 742,
@@ -827,7 +827,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_end": None,
         },
         10: {
-            "span_id": "s-1a8219a4711b0934",
+            "span_id": "s-b752e62f4fa74eda",
             "article_id": "001_8eac77890c2c81c7",
             "event_id": "putin-dprk-visit-2024",
             "start": 2972,
@@ -959,7 +959,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "region_meta": None,
         },
         464: {
-            "span_id": "s-84d9104857563eb6",
+            "span_id": "s-8b6e4b656afd4184",
             "article_id": "000_17c0edab667c03c9",
             "event_id": "putin-dprk-visit-2024",
             "start": 2614,
@@ -979,7 +979,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "relations": [
                 {
                     "name": "holder",
-                    "span_id": "s-575f601da6287878",
+                    "span_id": "s-b19ceed1b69ee8b8",
                     "layer": "entities",
                     "label": "LOC",
                     "start": 2607,
@@ -989,7 +989,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                 },
                 {
                     "name": "target",
-                    "span_id": "s-a6f23a4aa1c7f622",
+                    "span_id": "s-a2cf2dbd1e3c17f1",
                     "layer": "entities",
                     "label": "GPE",
                     "start": 2648,
@@ -1000,7 +1000,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             ],
             "annotation_id": "46",
             "task_id": "1",
-            "region_id": "0d5743fe2f",
+            "region_id": "8t3o6rKswt",
             "annotator": "m6",
             "annotator_kind": "model",
             "editor": None,
@@ -1011,7 +1011,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "region_meta": None,
         },
         927: {
-            "span_id": "s-640c4defca14af7f",
+            "span_id": "s-777143a8ce74ea92",
             "article_id": "001_8eac77890c2c81c7",
             "event_id": "putin-dprk-visit-2024",
             "start": 3019,
@@ -1029,7 +1029,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "relations": [],
             "annotation_id": "56",
             "task_id": "2",
-            "region_id": "805bdd700d",
+            "region_id": "nJfrflpKAm",
             "annotator": "m6",
             "annotator_kind": "model",
             "editor": None,
