@@ -26,7 +26,12 @@ _SAMPLE = 2000  # lines by which tag columns are recognised
 
 
 def recognise(source: Source) -> bool:
-    """Whether the lines are tokens with the same number of columns, one of which has tags."""
+    """Whether the lines are tokens with the same number of columns, one of which has tags.
+
+    A file that begins like JSON, such as a truncated export, is no such file, even if its last word is a tag.
+    """
+    if re.match(r"\s*[\[{]\S", source.head):
+        return False
     rows = [_columns(line) for line in re.split(r"\r?\n", source.head)[:_SAMPLE] if line.strip()]
     if len(source.content) > len(source.head):
         rows = rows[:-1]  # the head may end within a line
@@ -37,7 +42,8 @@ def recognise(source: Source) -> bool:
     rows = whole
     if len(rows[0]) == 10 and all(row[0].replace("-", "").replace(".", "").isdigit() for row in rows):
         return False  # CoNLL-U
-    return bool(_tag_columns(rows))
+    tags = _tag_columns(rows)
+    return bool(tags) and (len(rows) > 1 or any(rows[0][at] != "O" for at in tags))  # a line may end with the word O
 
 
 def _is_comment(line: str) -> bool:
