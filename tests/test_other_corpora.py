@@ -294,6 +294,7 @@ def test_layers_without_a_span_are_built_too(left, tmp_path):
 
 # Words of ours that the source says for reasons of its own.
 EVERYDAY = {
+    "entity": "a row of the registry of any corpus",
     "nominal": "a level of measurement, by which agreement counts",
     "none": "said of an empty list",
     "user": "a key under which Label Studio tells who annotated",

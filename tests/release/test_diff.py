@@ -775,7 +775,7 @@ def test_a_release_without_words_equals_its_build_where_texts_may_not_be_passed_
     def withheld(config: str, table: pa.Table) -> list[pa.Table]:
         words = {"articles": "text", "tokens": "tokens"}.get(config, "quote")
         rows = [without_words(row, "quote", words) for row in table.to_pylist()]
-        assert rows != table.to_pylist()
+        assert (rows == table.to_pylist()) == (config == "registry")  # which has no words of articles
         return [pa.Table.from_pylist(rows, table.schema)]
 
     case = base()
