@@ -76,13 +76,13 @@ class Pipeline:
         )
 
     def parts(self) -> Iterator[ConvertedBatch]:
-        """Yield every part after adding it to the tally; the first one has the rows that belong to no article.
+        """Yield every part after adding it to the tally; the last one has the rows that belong to no article.
 
         Raises UsageError where near-duplicates cannot be grouped, ExportError for an export that cannot be read.
         """
         if self._group:
             self.folder = self._group(self.folder)
-        for part in chain([corpus_batch(self.folder.context)], self._source(self.folder)):
+        for part in chain(self._source(self.folder), [corpus_batch(self.folder.context)]):
             self.tally.add(part.tally)
             yield part
 
