@@ -237,7 +237,7 @@ CASES = {
     "document-reserved-registry": Bad(
         "codebook.toml",
         {"document.registry": {"kind": "text"}},
-        "codebook.toml: document.registry: the config of entities has the name registry; choose another name",
+        "codebook.toml: document.registry: registry is already the config of entities; choose another name",
     ),
     "layer-reserved-column": Bad(
         "codebook.toml",

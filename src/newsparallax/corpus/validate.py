@@ -122,7 +122,7 @@ def _names(codebook: Codebook) -> Found:
     for key in codebook.document:
         yield from _name("document layer", f"document.{key_text(key)}", key)
         if key == schema.REGISTRY:
-            yield f"document.{key}", f"the config of entities has the name {key}; choose another name"
+            yield f"document.{key}", f"{key} is already the config of entities; choose another name"
         elif key in reserved["article"]:
             yield f"document.{key}", f"the config of articles has a column {key}; choose another name"
         if key in codebook.layers:
