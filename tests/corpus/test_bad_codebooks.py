@@ -817,8 +817,8 @@ CASES = {
     ),
     "annotators-name-is-an-id": Bad(
         "annotators.toml",
-        {"2": {"kind": "human"}},
-        "annotators.toml: m5.ids: the id 2 already belongs to the annotator 2",
+        {"5": {"kind": "human"}},
+        "annotators.toml: m5.ids: the id 5 already belongs to the annotator 5",
     ),
     "annotators-two-anonymous": Bad(
         "annotators.toml",
