@@ -295,8 +295,12 @@ def test_layers_without_a_span_are_built_too(left, tmp_path):
 # Words of ours that the source says for reasons of its own.
 EVERYDAY = {
     "entity": "a row of the registry of any corpus",
-    "nominal": "a level of measurement, by which agreement counts",
+    "flagged": "a role of the codebook, and a column of the frames of terms",
+    "form": "a column of CoNLL-U",
+    "holder": "a role of the codebook, and a column of the frames of stances",
     "none": "said of an empty list",
+    "source": "a key of Croissant and of Web Annotations",
+    "target": "a role of the codebook, a column of the frames of stances, and a key of Web Annotations and CAS",
     "user": "a key under which Label Studio tells who annotated",
 }
 

@@ -210,7 +210,6 @@ GOOD = json.dumps([ONE])
         ('[{"id": 1, "data": "Ann"}]', "unknown-shape", "found objects with data, id"),
         ('[{"id": 1, "annotations": null, "data": null}]', "unknown-shape", "found objects with annotations"),
         ("id\ttext\n1\tAnn\n", "not-json", "found 'id\\ttext"),
-        ("-DOCSTART- -X- O\nAnn -X- _ B-PER\n", "not-json", "found '-DOCSTART-"),
         ("<xml/>", "not-json", "found '<xml/>'"),
         ("{'id': 1}", "not-json", "line 1, column 2: is not JSON: expected a key in quotation marks"),
         ('\n[{"id": 1},]', "not-json", "line 2, column 12: is not JSON: "),

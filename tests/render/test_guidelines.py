@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import msgspec
 import pytest
 
-from helpers import CORPORA, ROOT
-from newsparallax.corpus import Attribute, Codebook, Entity, RequiredWhen, open_corpus, read_toml
+from helpers import CORPORA
+from newsparallax.corpus import Attribute, Codebook, Entity, RequiredWhen, open_corpus
 from newsparallax.corpus.toml import parse_toml
 from newsparallax.render import render_cheat_sheet, render_guidelines
 from newsparallax.render.guidelines import CONTENTS
@@ -111,21 +110,3 @@ def test_a_cheat_sheet_takes_the_first_sentence() -> None:
         b'codebook.version = "1"\nlayers.a.labels.X = { definition = "A state, e.g. Chad. Not a city.", hotkey = "x" }'
     )
     assert "| **X** | x | A state, e.g. Chad. |" in render_cheat_sheet(parse_toml(toml, Codebook, name="codebook.toml"))
-
-
-def test_the_worked_example_shows_each_mark_with_values_and_relations() -> None:
-    codebook = read_toml(ROOT / "annotations/codebook.toml", Codebook)
-    assert codebook.worked_example
-    text = render_guidelines(codebook, {})
-    _, _, shown = text.partition("## A worked example")
-    assert f"> {codebook.worked_example.text.strip()}" in shown
-    assert "## A worked example" not in render_guidelines(msgspec.structs.replace(codebook, worked_example=None), {})
-    assert {mark.layer for mark in codebook.worked_example.marks} == codebook.layers.keys()
-    for mark in codebook.worked_example.marks:
-        (row,) = (
-            line
-            for line in shown.splitlines()
-            if line.startswith(f"| **{mark.span}** | {mark.label} |")
-            and all(value in line for value in mark.values.values())
-        )
-        assert all(f"*{span}*" in row for spans in mark.relations.values() for span in spans)

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from command_line import run_script
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
-from helpers import CODEBOOK, CORPORA, Dataset, build_case, limit_file_size, span, task
+from helpers import CODEBOOK, CORPORA, ROOT, Dataset, build_case, limit_file_size, span, task
 from newsparallax.building import build
 from newsparallax.corpus import open_corpus
 from newsparallax.dataset import digest_of
@@ -458,14 +458,9 @@ def test_a_disk_that_takes_no_more(staged, tmp_path, limit, said):
     """At the file of copies, and at the largest that is written with its help."""
     full, release = staged
     limit = limit or (release / "croissant.json").stat().st_size - 1000
-    ran = run(
-        release,
-        "--seeds",
-        full.parent / "corpus/seeds",
-        "--out",
-        tmp_path / "deep/out",
-        preexec_fn=limit_file_size(limit),
-    )
+    options = [release, "--seeds", full.parent / "corpus/seeds", "--out", tmp_path / "deep/out"]
+    command = [sys.executable, str(ROOT / "scripts/rehydrate.py"), *map(str, options)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limit_file_size(limit))
     assert (ran.returncode, ran.stdout) == (2, "")
     hint = "make room there, and run the command again; nothing was changed"
     assert ran.stderr == f"error: {tmp_path}/deep/out: {said}\n  {hint}\n"

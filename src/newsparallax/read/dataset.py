@@ -68,8 +68,8 @@ class Dataset(Opened):
         mention layer (of its first use), `count`, `own` (uses in the newsroom's own voice), `quoted` (uses inside
         quotations), `first` (whether the outlet mentions the entity first by this name), `articles`, `span_ids`.
 
-        With `resolve`, a metonym counts for what it stands for (*Pyongyang* for the state); without, for what its
-        words name (*Pyongyang* for the city). Mentions without an entity in the registry are left out; `frame` has
+        With `resolve`, a metonym counts for what it stands for (*Brussels* for the union); without, for what its
+        words name (*Brussels* for the city). Mentions without an entity in the registry are left out; `frame` has
         them.
         """
         return questions.naming(self, resolve=resolve)
