@@ -24,4 +24,4 @@ def test_the_commands_print_what_the_pages_show(hub, tmp_path):
     assert [command.split()[1] for command, _ in commands] == ["release", "release", "rehydrate", "rehydrate"]
     printed = [(command, run(place, command, **hub.environment())) for command, _ in commands]
     assert [(c, without_commit(p)) for c, p in printed] == [(c, without_commit(s)) for c, s in commands]
-    assert set(hub.tags("org/news-parallax")) == {"v0.1.0"}
+    assert set(hub.tags("org/news-parallax")) == {"v0.2.0"}
