@@ -34,7 +34,7 @@ def test_links_lead_somewhere(path):
     text = path.read_text("utf-8")
     assert len(anchors(text)) == len({*anchors(text)})
     for name, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", FENCED.sub("", text)):
-        target = path.with_name(name) if name else path
+        target = path.parent / name if name else path
         assert target.is_file(), name
         assert not anchor or anchor in anchors(target.read_text("utf-8")), anchor
 

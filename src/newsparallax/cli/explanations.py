@@ -153,17 +153,17 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "bad-record": Explanation(
         "A line or entry of another tool's file is not complete, or is of a kind that its format does not have.",
-        "a.ann: line 3: unknown kind of line 'X1 foo'",
+        "a.ann: line 2 is not complete: 'T2\\tPER\\tBob'",
     ),
     "discontinuous-span": Explanation(
         "A span has several fragments, as brat allows. A row of a dataset has one start and one end, so the span is "
         "kept in problems.jsonl only.",
-        "a.ann: PER 0 3;10 13 has 2 fragments; a span has one start and one end",
+        "a.ann: PER 8 11;15 19 has 2 fragments; a span has one start and one end",
     ),
     "event-trigger": Explanation(
         "Two events have the same span as their trigger, or the trigger of an event is no span. The arguments of an "
         "event become relations from its trigger, so those of two events could not be told apart.",
-        "a.ann: event E2 (Meet): its trigger T4 is also that of E1",
+        "a.ann: event E2 (PER): its trigger T1 is also that of E1",
     ),
     "unread-column": Explanation(
         "A file says more about its words than spans can hold, such as parts of speech or syntax. These columns are "
