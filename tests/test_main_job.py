@@ -24,17 +24,19 @@ def test_counts(built):
     assert counts.articles == 2
     assert counts.events == 1
     assert counts.annotations == 6
-    assert counts.results_in == counts.results_accepted == 2590
+    assert counts.results_in == counts.results_accepted == 3419
     assert counts.problems == {}
     assert {config: splits["train"] for config, splits in built.manifest.rows.items()} == {
         "articles": 2,
-        "entities": 177,
-        "cues": 2,
+        "entities": 200,
+        "cues": 26,
+        "quotes": 37,
         "euphemisms": 5,
-        "stances": 21,
-        "defects": 8,
+        "stances": 31,
+        "defects": 11,
         "tokens": 32,
-        "votes": 639,
+        "votes": 928,
+        "registry": 50,
     }
 
 
