@@ -63,7 +63,14 @@ ids = [2]
 """
 
 PLACES = 17  # regions that an annotator may mark in a text; an annotation has about 60 items then
-SHARES = {"entities": 24, "stances": 3, "euphemisms": 2, "cues": 1, "defects": 1}  # as in the real annotations
+SHARES = {
+    "entities": 20,
+    "quotes": 4,
+    "stances": 3,
+    "cues": 3,
+    "euphemisms": 1,
+    "defects": 1,
+}  # as in the real annotations
 SYLLABLES = ("ba", "ce", "dor", "el", "fin", "gra", "hel", "in", "jor", "ka", "lo", "men", "nor", "os", "pre", "qui",
              "ra", "sta", "ter", "un", "va", "wes", "yo", "zen")  # fmt: skip
 SPECIAL = ("naïve", "Côte", "d’Ivoire", "Île-de-France", "“the", "talks”", "Győr", "Łódź", "—", "北京", '"so-called"')
@@ -214,7 +221,7 @@ class Exporter:
         if field.kind == "ref":
             many = chance.sample(ids, min(len(ids), 1 + (field.many and chance.random() < 0.1))) if ids else []
             return (many, "choices", {"choices": many}) if many else None
-        if field.kind == "text":
+        if field.kind == "text" and not field.pattern:
             note = " ".join(chance.choices(self.words, cum_weights=self.weights, k=6))
             return note, "textarea", {"text": [note]}
         number = chance.randint(1, 5)

@@ -113,7 +113,7 @@ def test_without_hard_cases_nothing_is_wrong(tmp_path):
 def test_every_hard_case_is_there(hard):
     dataset, tasks = hard
     wrong = task_of(tasks, "unknown-label")
-    region = next(item["id"] for item in items(wrong) if item["value"]["labels"] == ["NO_SUCH_LABEL"])
+    region = next(item["id"] for item in items(wrong) if item.get("value", {}).get("labels") == ["NO_SUCH_LABEL"])
     on_it = Counter(item["type"] for item in items(wrong) if item.get("id") == region)
     arrows = sum(region in (item.get("from_id"), item.get("to_id")) for item in items(wrong))
     assert on_it["choices"] > 0
