@@ -63,14 +63,7 @@ ids = [2]
 """
 
 PLACES = 17  # regions that an annotator may mark in a text; an annotation has about 60 items then
-SHARES = {
-    "entities": 20,
-    "quotes": 4,
-    "stances": 3,
-    "cues": 3,
-    "euphemisms": 1,
-    "defects": 1,
-}  # as in the real annotations
+SHARES = {"entities": 20, "quotes": 4, "stances": 3, "cues": 3, "euphemisms": 1, "defects": 1}  # as in the annotations
 SYLLABLES = ("ba", "ce", "dor", "el", "fin", "gra", "hel", "in", "jor", "ka", "lo", "men", "nor", "os", "pre", "qui",
              "ra", "sta", "ter", "un", "va", "wes", "yo", "zen")  # fmt: skip
 SPECIAL = ("naïve", "Côte", "d’Ivoire", "Île-de-France", "“the", "talks”", "Győr", "Łódź", "—", "北京", '"so-called"')

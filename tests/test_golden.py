@@ -1118,7 +1118,12 @@ def test_record_by_place(loaded, config, number):
 
 
 RELATIONS = ("holder", "target", "user", "source", "cue", "relations")
-IDS = {"articles": ("article_id",), "tokens": ("block_id",), "votes": ("span_id", "annotation_id")}
+IDS = {
+    "articles": ("article_id",),
+    "tokens": ("block_id",),
+    "votes": ("span_id", "annotation_id"),
+    "registry": ("entity_id",),
+}
 
 
 @pytest.mark.parametrize(("config", "number"), [(config, number) for config, rows in GOLDEN.items() for number in rows])
