@@ -27,8 +27,8 @@ from newsparallax.building import build
 from newsparallax.corpus import Annotator, open_corpus, read_toml
 from newsparallax.labelling import home_of
 
-PEOPLE = {"first@example.org": "m1", "second@example.org": "m2", "third@example.org": "m3"}
-EMAILS = dict(enumerate(PEOPLE, 1))
+PEOPLE = {"first@example.org": "m4", "second@example.org": "m5", "third@example.org": "m6"}
+EMAILS = dict(enumerate(PEOPLE, 4))
 
 
 @pytest.fixture
@@ -120,9 +120,9 @@ def test_who_is_new_gets_a_pseudonym_and_is_human_only_by_evidence(server, corpu
     assert "a1: added to annotators.toml as human (guidelines.md and the text, in Label Studio)" in ran.err
     assert "a2: added to annotators.toml as unknown (unknown: there is no evidence that" in ran.err
     known = annotators(corpus)
-    assert [known[a].kind for a in ("m1", "m2", "m3", "a1", "a2")] == ["model", "model", "model", "human", "unknown"]
+    assert [known[a].kind for a in ("m4", "m5", "m6", "a1", "a2")] == ["model", "model", "model", "human", "unknown"]
     numbers = [one["completed_by"] for one in exports_of(corpus)[FIRST][0]["annotations"]]
-    assert numbers == [known["a1"].ids[0], known["a2"].ids[0]] == [4, 6]
+    assert numbers == [known["a1"].ids[0], known["a2"].ids[0]] == [7, 9]
     text = (corpus / "annotations/annotators.toml").read_text()
     assert text.startswith((ROOT / "annotations/annotators.toml").read_text().rstrip("\n"))
     people = home_of(corpus) / "people.toml"

@@ -60,10 +60,10 @@ def test_predictions_from_annotations_say_whose_they_are(server, corpus):
     for task in tasks_of(server, project):
         assert task["annotations"] == []
         (prediction,) = task["predictions"]
-        assert prediction["model_version"] == "annotation of m3 (model)"
+        assert prediction["model_version"] == "annotation of m6 (model)"
         items = starred[task["data"]["article_id"]]
         assert [item | ({"origin": "manual"} if "origin" in item else {}) for item in prediction["result"]] == items
-    assert ask(server, "GET", f"projects/{project}")["model_version"] == "annotation of m3 (model)"
+    assert ask(server, "GET", f"projects/{project}")["model_version"] == "annotation of m6 (model)"
 
 
 def test_predictions_from_names_and_lexicon_replace_those_of_an_older_list(server, corpus):
