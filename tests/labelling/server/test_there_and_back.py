@@ -82,9 +82,9 @@ def test_the_special_military_operation(server, annotator, tmp_path):
     counts = build(open_corpus(corpus), built).manifest.counts
     assert (counts.results_in, counts.results_accepted, counts.problems) == (14, 14, {})
     (euphemism,) = rows(built, "euphemisms")
-    names = {"label": "EUPHEMISM", "topic": "war", "voice": "attributed", "flagged": "metalinguistic"}
+    names = {"label": "EUPHEMISM", "topic": "war", "flagged": "metalinguistic"}
     layer = codebook.layers["euphemisms"]
-    fields = {"label": layer.labels, **{name: layer.attributes[name].values for name in ("topic", "voice", "flagged")}}
+    fields = {"label": layer.labels, **{name: layer.attributes[name].values for name in ("topic", "flagged")}}
     assert {name: list(fields[name])[euphemism[name]] for name in names} == names
     assert (euphemism["start"], euphemism["end"], euphemism["quote"]) == (*operation[:2], phrase)
     assert (euphemism["plain_meaning"], euphemism["referent"]) == ("invasion", "ukraine-war")
