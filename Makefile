@@ -76,6 +76,10 @@ clean:  ## delete build/
 	$(PIP) --editable '.[release]'
 	touch $@
 
+.venv/report: .venv/base
+	$(PIP) --editable '.[report]'
+	touch $@
+
 .venv/scale: .venv/base
 	$(PIP) --editable '.[scale]'
 	touch $@

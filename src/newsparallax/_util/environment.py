@@ -34,6 +34,7 @@ EXTRAS = {
     },
     "formats": {"conllu": "conllu", "dkpro-cassis": "cassis", "spacy": "spacy"},
     "release": {"huggingface-hub": "huggingface_hub", "merge3": "merge3", "mlcroissant": "mlcroissant"},
+    "report": {"altair": "altair", "vl-convert-python": "vl_convert"},
     "scale": {"datatrove": "datatrove", "fsspec": "fsspec", "ray": "ray", "regex": "regex", "s3fs": "s3fs"},
 }
 
