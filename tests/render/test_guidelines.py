@@ -93,7 +93,8 @@ def test_the_contents_link_to_every_section_and_the_version_is_at_the_top(name: 
 def test_the_cheat_sheet_has_every_label_key_attribute_and_relation_on_one_line(name: str) -> None:
     codebook = open_corpus(None if name == "own" else CORPORA / name).context.codebook
     lines = render_cheat_sheet(codebook).splitlines()
-    assert len(lines) < 100
+    sections = re.split(r"^## ", "\n".join(lines), flags=re.MULTILINE)
+    assert all(section.count("\n") <= 30 for section in sections)  # one screen
     for layer in codebook.layers.values():
         for key, label in layer.labels.items():
             assert any(line.startswith(f"| **{key}** | {label.hotkey or ''}") for line in lines)
@@ -103,6 +104,17 @@ def test_the_cheat_sheet_has_every_label_key_attribute_and_relation_on_one_line(
             assert any(line.startswith(f"- Relation `{key}` to ") for line in lines)
     for key in codebook.document:
         assert any(line.startswith(f"- `{key}`") for line in lines)
+
+
+def test_the_cheat_sheet_has_the_steps_of_the_instructions() -> None:
+    toml = b"""codebook.version = "1"
+layers.a = { instructions = "Read.\\n\\n1. Is it a name?\\n   If so, mark it.\\n2. Which label?\\n\\n Then\\n9 marks.", labels.X.definition = "A." }
+"""  # noqa: E501
+    text = render_cheat_sheet(parse_toml(toml, Codebook, name="codebook.toml"))
+    assert "\n\n1. Is it a name?\n   If so, mark it.\n2. Which label?\n\n|" in text
+    assert "Read" not in text
+    assert "Then" not in text
+    assert "9 marks" not in text
 
 
 def test_a_cheat_sheet_takes_the_first_sentence() -> None:

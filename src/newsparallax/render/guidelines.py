@@ -54,6 +54,7 @@ KINDS: dict[ValueKind, tuple[str, ...]] = {
 }
 MOST = 12  # values of a field that the cheat sheet lists
 _SENTENCE = re.compile(r"(?<=[^\W\d_]{3}[.!?])\s+(?=[^\W\d_a-z])")  # a capital letter follows the end of a sentence
+_STEP = re.compile(r"\d+[.)] ")
 CLASS = "np-guidelines"
 # The selectors must not need `>`. Half-transparent greys are visible on a white page and on a dark page.
 _CELL = "border: 1px solid #8888; padding: .25em .45em; vertical-align: top;"
@@ -249,7 +250,10 @@ def _listed(words: list[str]) -> str:
 
 
 def render_cheat_sheet(codebook: Codebook) -> str:
-    """Return the cheat sheet as Markdown: for each layer its labels, attributes and relations; then the article."""
+    """Return the cheat sheet as Markdown: one screen a layer, then the values about the article.
+
+    A layer has the numbered steps of its instructions, its labels, its attributes and its relations.
+    """
     lines = [MARK, "", f"# {codebook.codebook.title}: cheat sheet", ""]
     lines += [f"{version_line(codebook)} Rules and examples are in [guidelines.md](guidelines.md).", ""]
     for number, (name, layer) in enumerate(codebook.layers.items(), 1):
@@ -262,6 +266,7 @@ def render_cheat_sheet(codebook: Codebook) -> str:
 
 def _layer_in_short(heading: str, layer: Layer) -> Iterator[str]:
     yield from (f"## {heading}", "")
+    yield from (*steps, "") if (steps := list(_steps(layer.instructions))) else ()
     keys = ["key"] if any(label.hotkey for label in layer.labels.values()) else []
     rows = (
         (f"**{key}**", *(label.hotkey or "" for _ in keys), _SENTENCE.split(label.definition, maxsplit=1)[0])
@@ -273,6 +278,15 @@ def _layer_in_short(heading: str, layer: Layer) -> Iterator[str]:
         to = " or ".join(f"*{target}*" for target in relation.to)
         given.append(f"- Relation `{key}` to {to}, {arity(relation.min, relation.max)}. {relation.question}".rstrip())
     yield from (*given, "") if given else ()
+
+
+def _steps(instructions: str) -> Iterator[str]:
+    """Yield the lines of the numbered lists of the instructions: what is decided in which order."""
+    inside = False
+    for line in instructions.splitlines():
+        inside = bool(_STEP.match(line) or (inside and line.startswith(" ")))
+        if inside:
+            yield line
 
 
 def _field_in_short(key: str, field: Field) -> str:
