@@ -53,6 +53,15 @@ def test_the_worked_example(built):
     assert [user["quote"] for user in row["user"]] == ["Moscow"]
 
 
+def test_words_for_one_thing_have_one_plain_meaning(built):
+    meanings = {}
+    for row in rows(built, "euphemisms"):
+        if row["plain_meaning"] is not None:
+            meanings.setdefault(row["referent"], set()).add(row["plain_meaning"])
+    assert meanings.keys() >= {"ukraine-war", "north-korea"}
+    assert {thing: len(words) for thing, words in meanings.items() if len(words) > 1} == {}
+
+
 @pytest.mark.parametrize("config", ["entities", "cues", "quotes", "euphemisms", "stances", "defects"])
 def test_every_span_proves_itself(built, config):
     texts = {row["article_id"]: row["text"] for row in rows(built, "articles")}
