@@ -149,7 +149,7 @@ def _known(context: CorpusSpec, conversion: Conversion) -> Row:
     article = context.articles.get(conversion.article_id)
     source = context.corpus.articles
     if article is None:
-        known = (None, None, None, None, None, None, source.language, None, None, source.rights_holder)
+        known = (None, None, None, None, None, None, source.language, None, None, [], source.rights_holder)
         return (*known, source.redistribute, [])
     return (
         article.title,
@@ -161,6 +161,7 @@ def _known(context: CorpusSpec, conversion: Conversion) -> Row:
         article.language,
         article.machine_translated,
         article.url,
+        article.sources,
         article.rights_holder,
         article.redistribute,
         list(article.inferred.items()),

@@ -103,6 +103,10 @@ class Article(Record):
     language: Annotated[str | None, Meta(description='The language, as a code of ISO 639 such as "en".')] = None
     machine_translated: Annotated[bool | None, Meta(description="Whether a machine translated the text.")] = None
     url: Annotated[str | None, Meta(description="The address of the article.")] = None
+    sources: Annotated[
+        list[str],
+        Meta(description="The addresses of texts that the article retells, such as a press release."),
+    ] = []
     rights_holder: Annotated[str | None, Meta(description="Who holds the rights in the text.")] = None
     redistribute: Annotated[
         bool,
