@@ -21,9 +21,9 @@ ROWS = {
     "quotes": 37,
     "euphemisms": 5,
     "stances": 31,
-    "defects": 11,
+    "defects": 13,
     "tokens": 32,
-    "votes": 928,
+    "votes": 935,
     "registry": 50,
 }
 GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
@@ -43,6 +43,9 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "language": "en",
             "machine_translated": None,
             "url": "https://www.chinadailyhk.com/hk/article/372570",
+            "sources": [
+                "https://kcnawatch.org/newstream/1705813535-487643946/press-release-on-dprk-foreign-minister%E2%80%99s-visit-to-russian-federation"
+            ],
             "rights_holder": "China Daily",
             "redistribute": False,
             "inferred": [
@@ -57,6 +60,12 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                     "lines), and the address; the file names no outlet",
                 },
                 {"field": "url", "reason": "a public copy of the page; its text was not compared with the file"},
+                {
+                    "field": "sources",
+                    "reason": "an archived copy of the news release that the article "
+                    "says KCNA cited: issued by the same office on the same "
+                    "day, with the same words in quotation marks",
+                },
                 {
                     "field": "published",
                     "reason": 'the agency\'s report is of "Sunday", the news release '
@@ -102,7 +111,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                     "editor": None,
                     "ground_truth": False,
                     "cancelled": False,
-                    "spans": 158,
+                    "spans": 159,
                 },
                 {
                     "annotation_id": "46",
@@ -137,6 +146,9 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "language": "en",
             "machine_translated": True,
             "url": None,
+            "sources": [
+                "https://kcnawatch.org/newstream/1705813535-487643946/press-release-on-dprk-foreign-minister%E2%80%99s-visit-to-russian-federation"
+            ],
             "rights_holder": "EFE",
             "redistribute": False,
             "inferred": [
@@ -156,6 +168,12 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                     "reason": 'signs of a translation from Spanish: "the chancellor" '
                     'for the foreign minister, "in what which refers to", '
                     '"would have communicated", "asked him" of a woman',
+                },
+                {
+                    "field": "sources",
+                    "reason": "an archived copy of the release of KCNA on the visit; "
+                    "the article says that it retells a summary of the visit "
+                    "by KCNA, and translates sentences of this one",
                 },
                 {"field": "rights_holder", "reason": "the agency of the byline; the file states no rights"},
             ],
@@ -178,7 +196,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                     "editor": None,
                     "ground_truth": False,
                     "cancelled": False,
-                    "spans": 151,
+                    "spans": 152,
                 },
                 {
                     "annotation_id": "55",
@@ -188,7 +206,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                     "editor": None,
                     "ground_truth": False,
                     "cancelled": False,
-                    "spans": 151,
+                    "spans": 154,
                 },
                 {
                     "annotation_id": "56",
@@ -198,7 +216,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
                     "editor": None,
                     "ground_truth": True,
                     "cancelled": False,
-                    "spans": 151,
+                    "spans": 153,
                 },
             ],
             "entities": 86,
@@ -206,7 +224,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "quotes": 22,
             "euphemisms": 4,
             "stances": 17,
-            "defects": 10,
+            "defects": 12,
         },
     },
     "entities": {
@@ -638,12 +656,12 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
     },
     "stances": {
         0: {
-            "span_id": "s-1be957449a8c51ed",
+            "span_id": "s-09de002964f014c1",
             "article_id": "000_17c0edab667c03c9",
             "event_id": "putin-dprk-visit-2024",
-            "start": 252,
+            "start": 266,
             "end": 286,
-            "quote": "expressed his willingness to visit",
+            "quote": "willingness to visit",
             "label": "FAVOR",
             "intensity": "weak",
             "explicitness": "implicit",
@@ -802,20 +820,20 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_start": None,
             "original_end": None,
         },
-        5: {
-            "span_id": "s-c4555dc0ef0b1d07",
+        6: {
+            "span_id": "s-df356833fdd5feda",
             "article_id": "001_8eac77890c2c81c7",
             "event_id": "putin-dprk-visit-2024",
-            "start": 742,
-            "end": 746,
-            "quote": "your",
+            "start": 1232,
+            "end": 1240,
+            "quote": "integral",
             "label": "MT_ERROR",
-            "suggestion": "his",
-            "quote_id": "s-a74b6e97bc51a9d0",
-            "voice_ids": ["vladimir-putin"],
+            "suggestion": "comprehensive",
+            "quote_id": "s-873127c23c86c27f",
+            "voice_ids": ["kcna"],
             "outlet": "Teller Report",
             "block_kind": "body",
-            "support": 2,
+            "support": 1,
             "overruled": False,
             "annotator": "m6",
             "annotator_kind": "model",
@@ -826,7 +844,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_start": None,
             "original_end": None,
         },
-        10: {
+        12: {
             "span_id": "s-b752e62f4fa74eda",
             "article_id": "001_8eac77890c2c81c7",
             "event_id": "putin-dprk-visit-2024",
@@ -958,49 +976,24 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_end": None,
             "region_meta": None,
         },
-        464: {
-            "span_id": "s-8b6e4b656afd4184",
+        467: {
+            "span_id": "s-2ce34f6d018161a7",
             "article_id": "000_17c0edab667c03c9",
             "event_id": "putin-dprk-visit-2024",
-            "start": 2614,
-            "end": 2647,
-            "quote": "must and will continue to support",
-            "layer": "stances",
-            "labels": ["FAVOR"],
+            "start": 2677,
+            "end": 2683,
+            "quote": "Breton",
+            "layer": "entities",
+            "labels": ["PER"],
             "attributes": [
-                {"name": "intensity", "value": "strong"},
-                {"name": "explicitness", "value": "explicit"},
-                {"name": "holder_kind", "value": "entity"},
-                {
-                    "name": "proposition",
-                    "value": "Europe (the European Union) is for Ukraine: it must and will continue to support it.",
-                },
+                {"name": "form", "value": "short"},
+                {"name": "register", "value": "official"},
+                {"name": "entity", "value": "thierry-breton"},
             ],
-            "relations": [
-                {
-                    "name": "holder",
-                    "span_id": "s-b19ceed1b69ee8b8",
-                    "layer": "entities",
-                    "label": "LOC",
-                    "start": 2607,
-                    "end": 2613,
-                    "quote": "Europe",
-                    "direction": "right",
-                },
-                {
-                    "name": "target",
-                    "span_id": "s-a2cf2dbd1e3c17f1",
-                    "layer": "entities",
-                    "label": "GPE",
-                    "start": 2648,
-                    "end": 2655,
-                    "quote": "Ukraine",
-                    "direction": "right",
-                },
-            ],
+            "relations": [],
             "annotation_id": "46",
             "task_id": "1",
-            "region_id": "8t3o6rKswt",
+            "region_id": "hurhYhqPTH",
             "annotator": "m6",
             "annotator_kind": "model",
             "editor": None,
@@ -1010,7 +1003,7 @@ GOLDEN: dict[str, dict[int, dict[str, Any]]] = {
             "original_end": None,
             "region_meta": None,
         },
-        927: {
+        934: {
             "span_id": "s-777143a8ce74ea92",
             "article_id": "001_8eac77890c2c81c7",
             "event_id": "putin-dprk-visit-2024",

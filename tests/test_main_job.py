@@ -24,7 +24,7 @@ def test_counts(built):
     assert counts.articles == 2
     assert counts.events == 1
     assert counts.annotations == 6
-    assert counts.results_in == counts.results_accepted == 3419
+    assert counts.results_in == counts.results_accepted == 3439
     assert counts.problems == {}
     assert {config: splits["train"] for config, splits in built.manifest.rows.items()} == {
         "articles": 2,
@@ -33,9 +33,9 @@ def test_counts(built):
         "quotes": 37,
         "euphemisms": 5,
         "stances": 31,
-        "defects": 11,
+        "defects": 13,
         "tokens": 32,
-        "votes": 928,
+        "votes": 935,
         "registry": 50,
     }
 
