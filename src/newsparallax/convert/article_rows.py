@@ -149,7 +149,7 @@ def _known(context: CorpusSpec, conversion: Conversion) -> Row:
     article = context.articles.get(conversion.article_id)
     source = context.corpus.articles
     if article is None:
-        known = (None, None, None, None, None, None, source.language, None, None, [], source.rights_holder)
+        known: Row = (None, None, None, None, None, None, source.language, None, None, [], source.rights_holder)
         return (*known, source.redistribute, [])
     return (
         article.title,
