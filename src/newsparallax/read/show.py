@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any
@@ -13,6 +14,8 @@ from .opened import Opened
 # Colours of labels without one in the codebook (Okabe and Ito 2008, without yellow: visible on white and on black).
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7a6fd0", "#8c8c8c")
 STYLES = ("solid", "dotted", "dashed", "double")  # of the lines of the first layers; colour is not the only sign
+# What a codebook may give as a colour; anything else could be more CSS than a colour.
+_COLOR = re.compile(r"#[0-9a-fA-F]{3,8}|[a-zA-Z]+|(rgb|hsl)a?\([\d.,%/ deg]+\)")
 STEP = 5  # pixels from one line to the next
 
 
@@ -20,7 +23,8 @@ def colors(codebook: Codebook) -> dict[tuple[str, str], str]:
     """Map each (layer, label) to its colour in the codebook, else to one of `PALETTE`."""
     pairs = [(name, key, label) for name, layer in codebook.layers.items() for key, label in layer.labels.items()]
     return {
-        (name, key): label.color or PALETTE[number % len(PALETTE)] for number, (name, key, label) in enumerate(pairs)
+        (name, key): label.color if label.color and _COLOR.fullmatch(label.color) else PALETTE[number % len(PALETTE)]
+        for number, (name, key, label) in enumerate(pairs)
     }
 
 
@@ -52,17 +56,29 @@ class Shown:
         """The HTML fragment: headline, key of the labels that occur, and the text."""
         text = self._article.get("text")
         placed = lanes(marked(self._article, self._layers))
-        name = escape(" · ".join(filter(None, (self._article["article_id"], self._article["outlet"]))))
+        parts = filter(None, (self._article["article_id"], self._article["outlet"]))
+        name = f"<strong><bdi>{'</bdi> · <bdi>'.join(map(escape, parts))}</bdi></strong>"
         if text is None:
-            return f"<p><strong>{name}</strong>: the text is withheld; {len(placed)} spans.</p>"
+            return f"<p>{name}: the text is withheld; {len(placed)} spans.</p>"
+        state = "" if placed else f" (no spans; the article is {self._article['state'].replace('_', ' ')})"
         depth = 1 + max((each.lane for each in placed), default=0)
         body = "".join(self._piece(text, *piece) for piece in pieces(0, len(text), placed))
-        style = f"white-space:pre-wrap;overflow-wrap:anywhere;line-height:{20 + depth * STEP}px;max-width:46em"
-        return f'<div><strong>{name}</strong><div>{"".join(self._key(placed))}</div><div dir="auto" style="{style}">{body}</div></div>'  # noqa: E501
+        key = "".join(self._key(placed))
+        style = f"white-space:pre-wrap;line-height:{20 + depth * STEP}px"
+        text_shown = f'<div dir="auto" style="{style}">{body}</div>'
+        return f'<div style="overflow-wrap:anywhere;max-width:46em">{name}{state}{key}{text_shown}</div>'
 
     def _key(self, placed: list[Lane]) -> Iterator[str]:
-        for layer, label in dict.fromkeys((each.mark.layer, each.mark.label) for each in placed):
-            yield f'<span style="{self._line(layer, label, 0)};margin-right:1em">{escape(f"{layer}: {label}")}</span> '
+        """Yield a line a layer with the labels that occur, in the order of the codebook."""
+        for layer in self._layers:
+            found = {each.mark.label for each in placed if each.mark.layer == layer}
+            first = [label for name, label in self._colors if name == layer and label in found]
+            labels = (
+                f'<span style="{self._line(layer, label, 0)};white-space:nowrap">{escape(label)}</span>'
+                for label in [*first, *sorted(found.difference(first))]  # several labels of one span come last
+            )
+            if found:
+                yield f'<div style="line-height:28px">{escape(layer)}: {" ".join(labels)}</div>'
 
     def _piece(self, text: str, start: int, end: int, covers: list[Lane]) -> str:
         opened = "".join(
@@ -74,7 +90,9 @@ class Shown:
 
     def _line(self, layer: str, label: str, lane: int) -> str:
         color = self._colors.get((layer, label.partition("+")[0]), PALETTE[-1])
-        return f"padding-bottom:{lane * STEP}px;border-bottom:3px {self._styles[layer]} {escape(color)}"
+        # mixed with the colour of the text, so that dark colours show on a dark page and pale ones on a light page
+        mixed = f"color-mix(in srgb,{escape(color)} 65%,currentColor)"
+        return f"padding-bottom:{lane * STEP}px;border-bottom:3px {self._styles[layer]} {mixed}"
 
 
 def _title(mark: Mark) -> str:
