@@ -1,11 +1,12 @@
 """Read a finished dataset, and ask it questions: names, stances, terms and quotations as pandas frames.
 
 `open_dataset` opens a folder or a revision on a hub. The questions use the roles that the dataset's own codebook
-declares (`[roles]`, `referent`, `speaker`); a corpus without a role has an empty frame.
+declares (`[roles]`, `referent`, `speaker`). Where a role is missing, a warning names it, and the frame has no rows.
 """
 
 from .dataset import Dataset, open_dataset
 from .marks import Lane, Mark, Piece, lanes, pieces
+from .questions import MissingRole
 from .show import PALETTE, Shown, colors, marked
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Dataset",
     "Lane",
     "Mark",
+    "MissingRole",
     "Piece",
     "Shown",
     "colors",

@@ -47,12 +47,22 @@ def open_dataset(name: str | Path) -> Dataset:
 class Dataset(Opened):
     """A finished dataset. `open_dataset` makes it.
 
-    Frames are pandas frames. Class labels have their names. Offsets are in code points of the article's text. In
-    a stand-off release, columns with words of withheld texts are empty.
+    Frames are pandas frames with the same columns and dtypes whether they have rows or not. Class labels have their
+    names. Offsets are in code points of the article's text. In a stand-off release, columns with words of withheld
+    texts are empty. An attribute that is called like a column of an answer is in the column LAYER.ATTRIBUTE.
+
+    Where the codebook gives no layer the role that a question needs, the answer has no rows, and the warning
+    MissingRole names the role.
     """
 
     def of_events(self, events: Collection[str]) -> Dataset:
-        """Return the part of the dataset about some events; the same files are read, but fewer rows are kept."""
+        """Return the part of the dataset about some events; the same files are read, but fewer rows are kept.
+
+        Raises UsageError for an event that the dataset does not have.
+        """
+        if unknown := sorted({*events} - self.events):
+            hint = f"it has {', '.join(sorted(self.events)[:5])}"
+            raise UsageError(f"{self.name} has no event {unknown[0]!r}", hint=hint)
         part = Dataset(self.name, self.folder, self.manifest, self.codebook, self.entities, events)
         part.holder = self.holder
         return part
@@ -79,8 +89,9 @@ class Dataset(Opened):
 
         A row is a holder and a target of a stance: `holder`, `target` and their ids, `label`, `polarity` (from -1 to 1
         along the ordered labels), `newsroom` (whether the newsroom itself holds it; `holder` is the outlet then),
-        `voice` (own or quoted), `voice_ids`, the attributes, and the place. A span with two holders and two targets has
-        four rows: count `span_id` to count spans. `resolve` is that of `naming`.
+        `voice` (own or quoted), `voice_ids`, the attributes, and the place. A span with one holder and two targets has
+        two rows, and one of two parties on each other has two rows too: nobody is paired with itself there. Count
+        `span_id` to count spans. `resolve` is that of `naming`.
         """
         return questions.stances(self, resolve=resolve)
 
@@ -96,9 +107,10 @@ class Dataset(Opened):
     def pairs(self) -> pd.DataFrame:
         """Say how two articles word the same thing of their event: softer, harsher, plainly, or not at all.
 
-        A row is a referent and a wording of it in each of two articles of one event: `referent`, `kind_a`, `wording_a`,
-        `outlet_a`, `article_a`, and the same with `_b`. Where an article has no term for the referent, its `kind` is
-        `unnamed` and its `wording` None; no term is marked there, and a mention of the entity may still be.
+        A row is a referent and a wording of it in each of two articles of one event: `referent`, `referent_id`,
+        `kind_a`, `wording_a`, `outlet_a`, `article_a`, and the same with `_b`. Where an article has no term for the
+        referent, its `kind` is `unnamed` and its `wording` None; no term is marked there, and a mention of the entity
+        may still be.
         """
         return questions.pairs(self)
 
@@ -114,7 +126,8 @@ class Dataset(Opened):
         """Return the agreement of annotators as the dataset's card states it.
 
         A row is a figure that the build computed: `group` (which annotators), `what` (the layer or value), `measure`,
-        and `value`, a text with the interval such as "0.91 [0.87, 0.95]".
+        `value` (a text with the interval, such as "0.910 [0.870, 0.950]"), and its parts as numbers: `number`, `low`
+        and `high`. The card is the only place of a dataset with these figures.
         """
         return agreement_table(self.folder)
 
@@ -143,8 +156,10 @@ class Dataset(Opened):
 
         `tokenizer` is one of the packages tokenizers or transformers (a fast one). `labels` has the number of the
         BIO tag at the first piece of each token, and -100 at other pieces and special ones; `frame.attrs["tags"]`
-        has the names of the numbers. Offsets count in the article's text. Raises UsageError where texts are withheld,
-        or where the tokenizer truncates a block.
+        has the names of the numbers. `frame.attrs["tokens_without_label"]` counts the tokens that no piece of their own
+        begins with, whose tags are lost: 0, unless the tokenizer joins words or drops characters. Offsets are pairs in
+        code points of the article's text. Raises UsageError for a tokenizer without offsets, such as a slow one of
+        transformers, where it truncates a block, and where texts are withheld.
         """
         return pieces_of_blocks(self, tokenizer)
 

@@ -46,7 +46,10 @@ class Opened:
         return list(self.manifest.rows)
 
     def rows(self, config: str, columns: Sequence[str] | None = None) -> list[Row]:
-        """Return the rows of a config as dictionaries, with the names of class labels."""
+        """Return the rows of a config as dictionaries, with the names of class labels.
+
+        Raises UsageError for a config or column that is not there, and NewsParallaxError for files that cannot be read.
+        """
         return self._read(config, columns)[0]
 
     def frame(self, config: str) -> pd.DataFrame:
@@ -67,6 +70,11 @@ class Opened:
                 groups.setdefault(row.get("event_id", ""), []).append(row)
             self._grouped[config] = groups, features
         return self._grouped[config]
+
+    @cached_property
+    def events(self) -> frozenset[str]:
+        """The ids of the events of the articles."""
+        return frozenset(row["event_id"] for row in self.rows(ARTICLES, ["event_id"]))
 
     @cached_property
     def articles(self) -> dict[str, Row]:
