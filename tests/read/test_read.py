@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import gc
+import os
+import re
+import shutil
+import tempfile
+import warnings
 from pathlib import Path
 
+import msgspec
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers
+from playwright.sync_api import sync_playwright
+from spacy.vocab import Vocab
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from helpers import span, task, write_corpus
+from helpers import CORPORA, ROOT, span, task, write_corpus
 from newsparallax.building import build
-from newsparallax.corpus import open_corpus
-from newsparallax.errors import UsageError
-from newsparallax.read import Mark, lanes, open_dataset, pieces
+from newsparallax.corpus import Codebook, open_corpus
+from newsparallax.errors import NewsParallaxError, UsageError
+from newsparallax.read import PALETTE, Mark, MissingRole, colors, lanes, open_dataset, pieces
+from newsparallax.read.annotators import _numbers
+from newsparallax.read.questions import _each_other
 from newsparallax.read.tokens import _words
-from roles_corpus import CODEBOOK, FIRST, HOSTILE, make
+from newsparallax.report import summary
+from newsparallax.standoff import stage
+from roles_corpus import CODEBOOK, ENTITIES, FIRST, HOSTILE, SECOND, make
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +81,13 @@ def test_stances_have_a_row_for_each_holder_and_target(dataset):
     assert dataset.stances(resolve=False)["holder"].iloc[0] == "Lima"
 
 
+def test_parties_of_one_mind_are_not_for_themselves():
+    a, b, c = ("a", "A"), ("b", "B"), ("c", "C")
+    assert _each_other([a, b], [a, b]) == [(a, b), (b, a)]
+    assert _each_other([a, b], [c]) == [(a, c), (b, c)]
+    assert _each_other([a], [a, b]) == [(a, a), (a, b)]  # who praises itself and another
+
+
 def test_terms_stand_in_their_context(dataset):
     soft, plain = dataset.terms().to_dict("records")
     assert (soft["kind"], soft["wording"], soft["users"], soft["flagged"]) == ("softer", "clean-up", ["Peru"], True)
@@ -98,6 +119,18 @@ def test_pairs_say_where_nothing_is_named(dataset, tmp_path):
     build(open_corpus(corpus), tmp_path / "build", 1)
     (pair,) = open_dataset(tmp_path / "build").pairs().to_dict("records")
     assert (pair["referent"], pair["kind_a"], pair["kind_b"]) == ("raid", "softer", "unnamed")
+    assert pd.isna(pair["referent_id"])
+
+
+def test_pairs_where_some_terms_have_no_referent():
+    """A plain word without a referent has no meaning either, and says nothing of the same thing."""
+    with tempfile.TemporaryDirectory() as work:
+        build(open_corpus(CORPORA / "invented"), Path(work, "build"), 1)
+        invented = open_dataset(Path(work, "build"))
+        terms = invented.terms()
+        assert terms["meaning"].isna().any()
+        named = {name for names in terms["referents"] for name in names} | {*terms["meaning"].dropna()}
+        assert {*invented.pairs()["referent"]} <= named
 
 
 def test_quotes_have_speakers(dataset):
@@ -105,11 +138,66 @@ def test_quotes_have_speakers(dataset):
     assert (quote["speakers"], quote["how"], quote["quote"]) == (["Anna"], "direct", "Lima backs the clean-up")
 
 
-def test_a_corpus_without_roles_has_empty_frames(bare):
-    frames = [bare.naming(), bare.stances(), bare.terms(), bare.pairs(), bare.quotes(), bare.agreement()]
-    assert [len(frame) for frame in frames] == [0] * 6
-    assert all(len(frame.columns) > 3 for frame in frames)
-    assert bare.frame("spans")["quote"].tolist() == ["Anna"]
+QUESTIONS = {
+    "naming": "`mentions` under `[roles]`",
+    "stances": "`layer` under `[roles.stances]`",
+    "terms": "`layer` under `[roles.terms]`",
+    "pairs": "`layer` under `[roles.terms]`",
+    "quotes": "`speaker` of a layer",
+}
+
+
+@pytest.mark.parametrize(("question", "role"), QUESTIONS.items())
+def test_a_missing_role_is_named_where_the_question_is_asked(bare, question, role):
+    with pytest.warns(MissingRole, match=re.escape(f"{question}() has no rows")) as said:
+        frame = getattr(bare, question)()
+    assert [(role in str(one.message), one.filename) for one in said] == [(True, __file__)]
+    assert (len(frame), len(frame.columns) > 3) == (0, True)
+
+
+def test_a_report_leaves_out_what_has_no_role(bare):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", category=MissingRole, module=r"newsparallax\.")
+        assert [len(rows) for _, _, rows in summary(bare)] == [0, 0, 0]
+    assert said == []
+
+
+def test_frames_have_their_columns_and_dtypes_also_without_rows(dataset, tmp_path):
+    case = {"codebook": CODEBOOK, "entities": ENTITIES, "seeds": {"a.txt": "Anna left."}}
+    build(open_corpus(write_corpus(tmp_path / "corpus", case)), tmp_path / "build", 1)
+    empty = open_dataset(tmp_path / "build")
+    for question in (*QUESTIONS, "agreement"):
+        made, none = getattr(dataset, question)(), getattr(empty, question)()
+        assert (len(none), none.dtypes.to_dict()) == (0, made.dtypes.to_dict())
+        polars = pl.from_pandas(made)
+        assert (polars.height, polars.columns) == (len(made), list(made.columns))
+    for config in dataset.configs:
+        assert empty.frame(config).dtypes.to_dict() == dataset.frame(config).dtypes.to_dict()
+    assert len(empty.tokens_for(tokenizer())) == 0
+    assert "no spans; the article is unannotated" in empty.show("a").html
+    assert [len(group) for doc in empty.to_spacy().get_docs(Vocab()) for group in doc.spans.values()] == [0] * 4
+
+
+def test_attributes_that_are_called_like_a_column_keep_their_values(tmp_path):
+    kinds = {"kind": "choice", "values": {"x": {}}}
+    layer = {"referent": ["is"], "labels": {"P": {}}, "attributes": {"is": {"kind": "ref"}, "type": kinds, "m": kinds}}
+    region = {"start": 0, "end": 4, "text": "Anna"}
+    marks = [
+        {"id": "r", "from_name": name, "to_name": "text", "type": kind, "value": region | value}
+        for name, kind, value in (
+            ("who", "labels", {"labels": ["P"]}),
+            ("who_is", "choices", {"choices": ["anna"]}),
+            ("who_type", "choices", {"choices": ["x"]}),
+            ("who_m", "choices", {"choices": ["x"]}),
+        )
+    ]
+    codebook = {"layers": {"who": layer}, "roles": {"mentions": "who"}}
+    case = {"codebook": codebook, "entities": {"anna": {"type": "P", "names": {"Anna": ""}}}}
+    case["exports"] = {"a.json": [task("Anna left.", marks)]}
+    build(open_corpus(write_corpus(tmp_path / "corpus", case)), tmp_path / "build", 1)
+    (row,) = open_dataset(tmp_path / "build").naming().to_dict("records")
+    assert (row["type"], row["who.type"], row["m"]) == ("P", "x", "x")
 
 
 def test_the_agreement_is_that_of_the_card(tmp_path):
@@ -120,7 +208,22 @@ def test_the_agreement_is_that_of_the_card(tmp_path):
     build(open_corpus(write_corpus(tmp_path / "corpus", case)), tmp_path / "build", 1)
     frame = open_dataset(tmp_path / "build").agreement()
     f1 = frame[(frame.what == "spans") & (frame.measure == "exact F1")]
-    assert f1["value"].tolist() == ["1.000"]
+    assert (f1["value"].tolist(), f1["number"].tolist()) == (["1.000"], [1.0])
+    assert not frame["group"].str.contains("*", regex=False).any()
+
+
+@pytest.mark.parametrize(
+    ("value", "numbers"),
+    [
+        ("0.935 [0.833, 1.000]", (0.935, 0.833, 1.0)),
+        ("-0.100 [-0.500, 0.300]", (-0.1, -0.5, 0.3)),
+        ("1,234", (1234.0, None, None)),
+        ("looked up", (None, None, None)),
+        ("200 / 200", (None, None, None)),
+    ],
+)
+def test_figures_of_the_card_as_numbers(value, numbers):
+    assert tuple(_numbers(value).values()) == numbers
 
 
 def test_shown_text_is_text(dataset):
@@ -134,9 +237,61 @@ def test_shown_text_is_text(dataset):
         dataset.show("00000a", ["x"])
 
 
+@pytest.mark.parametrize("color", ["red;position:fixed", "url(//x)", "", None])
+def test_a_color_is_no_more_than_a_color(color):
+    codebook = msgspec.convert(
+        {"codebook": {"version": "1"}, "layers": {"l": {"labels": {"A": {"color": color}}}}}, Codebook
+    )
+    assert colors(codebook) == {("l", "A"): PALETTE[0]}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_shown_lines_stand_out_and_nothing_hostile_runs(dataset, scheme):
+    browser = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no browser found; CHROMIUM names one")
+    page_color, text_color = ("#fff", "#000") if scheme == "light" else ("#111", "#eee")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = opened.new_page()
+        page.set_content(f"<body style='background:{page_color};color:{text_color}'>{dataset.show('00000a').html}")
+        assert page.evaluate("window.ran") is None
+        assert page.evaluate("document.querySelectorAll('script, img').length") == 0
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        lines = page.evaluate(LINES)
+        opened.close()
+    assert len(lines) > 10
+    assert min(contrast(line, background) for line, background in lines) > 2  # of the black label and the grey one too
+
+
+# The colour of each line and of the page, from 0 to 1.
+LINES = """
+() => {
+  const paint = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const rgb = color => {
+    paint.fillStyle = color;
+    paint.fillRect(0, 0, 1, 1);
+    return [...paint.getImageData(0, 0, 1, 1).data.slice(0, 3)].map(part => part / 255);
+  };
+  const page = rgb(getComputedStyle(document.body).backgroundColor);
+  return [...document.querySelectorAll("[data-span]")].map(e => [rgb(getComputedStyle(e).borderBottomColor), page]);
+}
+"""
+
+
+def contrast(a, b):
+    """The ratio of WCAG 2."""
+
+    def luminance(color):
+        parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
 def test_spacy_documents_have_the_text_and_every_span(dataset):
-    vocab = pytest.importorskip("spacy.vocab").Vocab()
-    docs = {doc.user_data["article_id"]: doc for doc in dataset.to_spacy().get_docs(vocab)}
+    docs = {doc.user_data["article_id"]: doc for doc in dataset.to_spacy().get_docs(Vocab())}
     assert docs["00000a"].text == FIRST
     for id_, doc in docs.items():
         for layer in dataset.codebook.layers:
@@ -170,6 +325,64 @@ def test_word_pieces_have_the_tag_of_their_token_once(dataset):
         assert len(at) == len(set(at))
 
 
+def byte_level():
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=300, initial_alphabet=alphabet, show_progress=False)
+    made.train_from_iterator([FIRST, SECOND], trainer)
+    return made
+
+
+class Wrapped:
+    """What a fast tokenizer of transformers has inside."""
+
+    backend_tokenizer = byte_level()
+
+
+@pytest.mark.parametrize("made", [byte_level(), Wrapped()])
+def test_pieces_of_bytes_have_offsets_in_code_points(dataset, made):
+    """Four bytes of an emoji are several pieces with the same offsets, and one label."""
+    frame = dataset.tokens_for(made)
+    assert frame.attrs["tokens_without_label"] == 0
+    tags, text = frame.attrs["tags"], dataset.articles["00000a"]["text"]
+    row, block = frame.iloc[0], dataset.rows("tokens")[0]
+    assert [tags[label] for label in row["labels"] if label != -100] == block["tags"]
+    emoji = [
+        label for (start, end), label in zip(row["offsets"], row["labels"], strict=True) if "😀" in text[start:end]
+    ]
+    assert len(emoji) > 1
+    assert [label == -100 for label in emoji] == [False] + [True] * (len(emoji) - 1)
+
+
+def test_tokens_that_share_a_piece_are_counted(dataset):
+    whole = Tokenizer(models.WordLevel({"<unk>": 0}, unk_token="<unk>"))  # a block is one piece
+    frame = dataset.tokens_for(whole)
+    tokens = sum(len(block["tokens"]) for block in dataset.rows("tokens"))
+    assert frame.attrs["tokens_without_label"] == tokens - len(frame)
+
+
+class Slow:
+    """A tokenizer that returns ids alone, as the slow ones of transformers."""
+
+    def encode(self, text):
+        return [0] * len(text)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ("a-model", "expected a tokenizer, found str"),
+        (None, "expected a tokenizer, found NoneType"),
+        (Slow(), "Slow returns no offsets"),
+        (Tokenizer(models.WordLevel({"a": 0}, unk_token="<unk>")), "cannot encode 00000a#0: WordLevel error"),
+    ],
+)
+def test_what_is_no_fast_tokenizer(dataset, made, message):
+    with pytest.raises(UsageError, match=message):
+        dataset.tokens_for(made)
+
+
 def test_a_truncating_tokenizer_is_refused(dataset):
     short = tokenizer()
     short.enable_truncation(3)
@@ -193,6 +406,46 @@ def test_what_is_no_dataset(name, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=message):
         open_dataset(name)
+
+
+def test_parts_of_a_dataset_that_are_not_there(dataset, tmp_path):
+    with pytest.raises(UsageError, match="has no event 'x'"):
+        dataset.of_events(["event-0", "x"])
+    with pytest.raises(UsageError, match="has no config 'x'"):
+        dataset.frame("x")
+    with pytest.raises(UsageError, match="who has no column 'x'"):
+        dataset.rows("who", ["span_id", "x"])
+    broken = Path(shutil.copytree(dataset.folder, tmp_path / "broken"))
+    (broken / "said/train-00000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(NewsParallaxError, match=r"said: cannot be read"):
+        open_dataset(broken).quotes()
+    shutil.rmtree(broken / "said")
+    with pytest.raises(NewsParallaxError, match=r"said: has no Parquet file"):
+        open_dataset(broken).quotes()
+
+
+def test_a_stand_off_release_has_the_rows_without_the_words(tmp_path):
+    full = make(tmp_path, copies=2)
+    stage(full, tmp_path / "off", open_corpus(tmp_path / "corpus").context)
+    whole, off = open_dataset(full), open_dataset(tmp_path / "off")
+    for question in QUESTIONS:
+        made = getattr(off, question)()
+        assert made.dtypes.to_dict() == getattr(whole, question)().dtypes.to_dict()
+        assert len(made) > 0
+    quotes = off.quotes().set_index("article_id")["quote"]
+    assert (quotes["00000a"], pd.isna(quotes["00001a"])) == ("Lima backs the clean-up", True)
+    assert "the text is withheld; 11 spans" in off.show("00001a").html
+    for ask in (off.to_spacy, lambda: list(off.to_conll()), lambda: off.tokens_for(tokenizer())):
+        with pytest.raises(UsageError, match=r"withholds the (text|tokens) of 00001a"):
+            ask()
+
+
+def test_an_old_release_is_read_and_says_which_roles_it_lacks():
+    old = open_dataset(ROOT / "tests/releases/v0.1.0")
+    assert [len(old.frame(config)) for config in ("articles", "entities", "stances")] == [2, 177, 21]
+    assert (len(old.to_spacy()), old.agreement()["number"].max() > 100) == (2, True)
+    with pytest.warns(MissingRole, match="names no layer of mentions"):
+        assert old.naming().empty
 
 
 def test_a_dataset_without_codebook(dataset, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from ..corpus import TOKENS
 from ..errors import UsageError
 from ..text import token_edges
 from .opened import Opened
+from .rows import ANY, WORDS, Row, framed
 from .show import marked
 
 IGNORED = -100  # the label that the loss of PyTorch and the trainers of transformers leave out
@@ -107,28 +108,49 @@ def conll_lines(dataset: Opened) -> Iterator[str]:
         yield ""
 
 
+_PIECES = {"block_id": WORDS, "article_id": WORDS, "event_id": WORDS, "input_ids": ANY, "offsets": ANY, "labels": ANY}
+
+
 def pieces_of_blocks(dataset: Opened, tokenizer: Tokenizer) -> pd.DataFrame:
     """Return the word pieces of all blocks; `Dataset.tokens_for` describes them."""
-    encode = getattr(tokenizer, "backend_tokenizer", tokenizer).encode
+    encode = _encoder(tokenizer)
     layer = dataset.codebook.token_layer
     tags = dataset.codebook.layers[layer].tags if layer else ()
     numbers = {tag: number for number, tag in enumerate(tags)}
-    made = []
+    made: list[Row] = []
+    unlabelled = 0
     for block in dataset.rows(TOKENS):
         text = _text(dataset, dataset.articles[block["article_id"]])[: block["end"]]
-        encoding = encode(text[block["start"] :])
+        try:
+            encoding = encode(text[block["start"] :])
+        except Exception as error:  # the package tokenizers raises no narrower one
+            raise UsageError(f"the tokenizer cannot encode {block['block_id']}: {error}") from None
         if encoding.overflowing:
             message = f"the tokenizer truncates {block['block_id']}, and its last tags would be lost"
             raise UsageError(message, hint="call no_truncation() of the tokenizer, and cut the rows yourself")
         offsets = [(start + block["start"], end + block["start"]) for start, end in encoding.offsets]
         labels = _labels(text, block, offsets, encoding.special_tokens_mask, numbers)
+        unlabelled += len(block["tags"]) - sum(label != IGNORED for label in labels)
         made.append(
             {key: block[key] for key in ("block_id", "article_id", "event_id")}
             | {"input_ids": encoding.ids, "offsets": offsets, "labels": labels}
         )
-    frame = pd.DataFrame(made, columns=["block_id", "article_id", "event_id", "input_ids", "offsets", "labels"])
-    frame.attrs["tags"] = list(tags)
+    frame = framed(made, _PIECES)
+    frame.attrs |= {"tags": list(tags), "tokens_without_label": unlabelled}
     return frame
+
+
+def _encoder(tokenizer: Any) -> Callable[[str], Encoding]:
+    """Return the function that encodes a text with offsets; try it, because slow tokenizers return ids alone."""
+    encode = getattr(getattr(tokenizer, "backend_tokenizer", tokenizer), "encode", None)
+    if isinstance(tokenizer, str) or not callable(encode):
+        message = f"expected a tokenizer, found {type(tokenizer).__name__}"
+        raise UsageError(message, hint="load it first, such as Tokenizer.from_file(...) of the package tokenizers")
+    if not hasattr(encode(""), "special_tokens_mask"):
+        message = f"{type(tokenizer).__name__} returns no offsets, so that its pieces have no place in the text"
+        raise UsageError(message, hint="take the fast tokenizer of the model, or one of the package tokenizers")
+    found: Callable[[str], Encoding] = encode
+    return found
 
 
 def _labels(
