@@ -344,7 +344,7 @@ class Wrapped:
 def test_pieces_of_bytes_have_offsets_in_code_points(dataset, made):
     """Four bytes of an emoji are several pieces with the same offsets, and one label."""
     frame = dataset.tokens_for(made)
-    assert frame.attrs["tokens_without_label"] == 0
+    assert frame.attrs["lost_starts"] == 0
     tags, text = frame.attrs["tags"], dataset.articles["00000a"]["text"]
     row, block = frame.iloc[0], dataset.rows("tokens")[0]
     assert [tags[label] for label in row["labels"] if label != -100] == block["tags"]
@@ -355,11 +355,13 @@ def test_pieces_of_bytes_have_offsets_in_code_points(dataset, made):
     assert [label == -100 for label in emoji] == [False] + [True] * (len(emoji) - 1)
 
 
-def test_tokens_that_share_a_piece_are_counted(dataset):
+def test_spans_that_begin_inside_a_piece_are_counted(dataset):
     whole = Tokenizer(models.WordLevel({"<unk>": 0}, unk_token="<unk>"))  # a block is one piece
     frame = dataset.tokens_for(whole)
-    tokens = sum(len(block["tokens"]) for block in dataset.rows("tokens"))
-    assert frame.attrs["tokens_without_label"] == tokens - len(frame)
+    begins = [tag.startswith("B-") for block in dataset.rows("tokens") for tag in block["tags"]]
+    first = [block["tags"][0].startswith("B-") for block in dataset.rows("tokens")]
+    assert [len(labels) for labels in frame["labels"]] == [1] * len(first)
+    assert frame.attrs["lost_starts"] == sum(begins) - sum(first) > 0
 
 
 class Slow:

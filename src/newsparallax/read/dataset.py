@@ -156,10 +156,12 @@ class Dataset(Opened):
 
         `tokenizer` is one of the packages tokenizers or transformers (a fast one). `labels` has the number of the
         BIO tag at the first piece of each token, and -100 at other pieces and special ones; `frame.attrs["tags"]`
-        has the names of the numbers. `frame.attrs["tokens_without_label"]` counts the tokens that no piece of their own
-        begins with, whose tags are lost: 0, unless the tokenizer joins words or drops characters. Offsets are pairs in
-        code points of the article's text. Raises UsageError for a tokenizer without offsets, such as a slow one of
-        transformers, where it truncates a block, and where texts are withheld.
+        has the names of the numbers. A piece that covers several tokens (*'s*) has the tag of the first one;
+        `frame.attrs["lost_starts"]` counts the spans whose first token has no piece of its own for that reason, so that
+        a model does not see where they begin. Offsets are pairs in code points of the article's text.
+
+        Raises UsageError for a tokenizer without offsets, such as a slow one of transformers, where it truncates a
+        block, and where texts are withheld.
         """
         return pieces_of_blocks(self, tokenizer)
 

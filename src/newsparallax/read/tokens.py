@@ -118,7 +118,8 @@ def pieces_of_blocks(dataset: Opened, tokenizer: Tokenizer) -> pd.DataFrame:
     tags = dataset.codebook.layers[layer].tags if layer else ()
     numbers = {tag: number for number, tag in enumerate(tags)}
     made: list[Row] = []
-    unlabelled = 0
+    begins = {number for tag, number in numbers.items() if tag.startswith("B-")}
+    lost = 0
     for block in dataset.rows(TOKENS):
         text = _text(dataset, dataset.articles[block["article_id"]])[: block["end"]]
         try:
@@ -130,13 +131,13 @@ def pieces_of_blocks(dataset: Opened, tokenizer: Tokenizer) -> pd.DataFrame:
             raise UsageError(message, hint="call no_truncation() of the tokenizer, and cut the rows yourself")
         offsets = [(start + block["start"], end + block["start"]) for start, end in encoding.offsets]
         labels = _labels(text, block, offsets, encoding.special_tokens_mask, numbers)
-        unlabelled += len(block["tags"]) - sum(label != IGNORED for label in labels)
+        lost += sum(numbers[tag] in begins for tag in block["tags"]) - sum(label in begins for label in labels)
         made.append(
             {key: block[key] for key in ("block_id", "article_id", "event_id")}
             | {"input_ids": encoding.ids, "offsets": offsets, "labels": labels}
         )
     frame = framed(made, _PIECES)
-    frame.attrs |= {"tags": list(tags), "tokens_without_label": unlabelled}
+    frame.attrs |= {"tags": list(tags), "lost_starts": lost}
     return frame
 
 
