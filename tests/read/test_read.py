@@ -122,6 +122,33 @@ def test_pairs_say_where_nothing_is_named(dataset, tmp_path):
     assert pd.isna(pair["referent_id"])
 
 
+def test_two_texts_of_an_article_are_no_pair(tmp_path):
+    def told(number, title, text):
+        marks = [
+            span(0, 3, title[:3], "BARE", from_name="words", to_name="title"),
+            span(4, 12, text[4:12], "SOFT", from_name="words", id="r2"),
+        ]
+        values = [
+            {"id": mark["id"], "from_name": "words_thing", "to_name": mark["to_name"], "type": "choices"}
+            | {"value": {key: mark["value"][key] for key in ("start", "end", "text")} | {"choices": ["war"]}}
+            for mark in marks
+        ]
+        data = {"id": f"a{number}", "title": title, "text": text, "event": "e"}
+        made = {"id": number, "completed_by": 1, "result": [*marks, *values]}
+        return {"id": number, "data": data, "annotations": [made]}
+
+    codebook = CODEBOOK | {"texts": {"text": {"field": "text"}, "title": {"field": "title"}}}
+    tasks = [told(1, "War goes on", "The clean-up began."), told(2, "War is here", "The clean-up ended.")]
+    case = {"codebook": codebook, "entities": ENTITIES, "exports": {"a.json": tasks}}
+    case["corpus"] = {"articles": {"from_tasks": True, "id_field": "id", "event_field": "event"}}
+    build(open_corpus(write_corpus(tmp_path / "corpus", case)), tmp_path / "build", 1)
+    dataset = open_dataset(tmp_path / "build")
+    assert list(dataset.articles) == ["a1", "a1.title", "a2", "a2.title"]
+    pairs = dataset.pairs()
+    assert set(zip(pairs["article_a"], pairs["article_b"], strict=True)) == {("a1", "a2")}
+    assert len(pairs) == 4  # both articles have both words
+
+
 def test_pairs_where_some_terms_have_no_referent():
     """A plain word without a referent has no meaning either, and says nothing of the same thing."""
     with tempfile.TemporaryDirectory() as work:

@@ -254,13 +254,14 @@ def pairs(dataset: Opened) -> pd.DataFrame:
     )  # event -> referent -> article -> wordings
     outlets: dict[str, dict[str, str | None]] = defaultdict(dict)
     for id_, article in dataset.articles.items():
-        outlets[article["event_id"]][id_] = article["outlet"]
+        outlets[article["event_id"]].setdefault(_telling(dataset, id_), article["outlet"])
     for term in _terms(dataset):
         named: list[End] = list(zip(term["referent_ids"], term["referents"], strict=True))
         if not named and term["meaning"]:
             named = [(None, term["meaning"])]
         for referent in named:
-            wordings[term["event_id"]][referent][term["article_id"]][term["kind"], term["wording"]] = None
+            telling = _telling(dataset, term["article_id"])
+            wordings[term["event_id"]][referent][telling][term["kind"], term["wording"]] = None
     made = [
         {"event_id": event, "referent": referent[1], "referent_id": referent[0], "article_a": a, "article_b": b}
         | {"outlet_a": outlets[event][a], "kind_a": kind_a, "wording_a": wording_a}
@@ -273,6 +274,12 @@ def pairs(dataset: Opened) -> pd.DataFrame:
         for kind_b, wording_b in said.get(b, {(UNNAMED, None): None})
     ]
     return framed(made, _PAIR)
+
+
+def _telling(dataset: Opened, id_: str) -> str:
+    """Return the id of the article: its other texts, such as a headline, are rows with ids of their own."""
+    name: str | None = dataset.articles[id_].get("text_name")
+    return id_ if name is None or name == dataset.codebook.main_text else id_.removesuffix(f".{name}")
 
 
 _SPOKEN: Dtypes = {"speakers": ANY, "speaker_ids": ANY}
