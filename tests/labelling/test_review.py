@@ -20,7 +20,11 @@ CODEBOOK = {
     "layers": {
         "spans": {
             "labels": {"PER": {}, "LOC": {}},
-            "attributes": {"kind": {"kind": "choice", "values": {"name": {}, "title": {}}}},
+            "attributes": {
+                "kind": {"kind": "choice", "values": {"name": {}, "title": {}}},
+                "gist": {"kind": "text"},
+                "year": {"kind": "text", "pattern": r"\d{4}"},
+            },
             "relations": {"near": {"to": ["spans"]}},
         }
     },
@@ -46,6 +50,12 @@ def choice(word, value, identity="r1"):
     start, end, _ = place(word)
     item = {"id": identity, "from_name": "spans_kind", "to_name": "text", "type": "choices"}
     return item | {"value": {"start": start, "end": end, "choices": [value]}}
+
+
+def words(word, name, text, identity="r1"):
+    start, end, _ = place(word)
+    item = {"id": identity, "from_name": f"spans_{name}", "to_name": "text", "type": "textarea"}
+    return item | {"value": {"start": start, "end": end, "text": [text]}}
 
 
 def arrow(source, target):
@@ -94,6 +104,32 @@ def test_what_one_marked_alone_is_shown_and_not_proposed(converted):
     (item,) = dispute_items(found, context)
     assert (item["from_name"], item["value"]["start"], item["value"]["end"]) == (REVIEW, 27, 33)
     assert item["meta"] == {"text": ["spans · a: PER “Sunday”; b: nothing"]}
+
+
+def test_marks_at_one_place_are_paired_by_what_they_have_in_common(converted):
+    """Of two marks on the same words, the one that both have is agreed, in whatever order they come."""
+    alone = [mark("Putin"), choice("Putin", "title"), words("Putin", "gist", "a title")]
+    two = [mark("Putin", identity="x"), choice("Putin", "name", "x"), *alone]
+    for first, second in ((alone, two), (two, alone)):
+        _, found = reviewed(converted, made(1, first), made(2, second))
+        (only,) = found.disputes
+        assert only.what == "spans"
+        assert sorted(only.says.values()) == ["PER “Putin”", "nothing"]
+        assert [item["value"].get("choices") for item in found.items] == [None, ["title"], None]
+
+
+def test_other_words_for_a_free_text_are_no_dispute_and_a_text_with_a_pattern_is(converted):
+    _, found = reviewed(
+        converted,
+        made(1, [mark("Putin"), words("Putin", "gist", "he went"), words("Putin", "year", "2024")]),
+        made(2, [mark("Putin"), words("Putin", "gist", "he travelled"), words("Putin", "year", "2023")]),
+    )
+    assert [one.line() for one in found.disputes] == ["0-5 “Putin” spans year · a: 2024; b: 2023"]
+    assert [item["value"]["text"] for item in found.items if item["type"] == "textarea"] == [["he went"]]
+    _, found = reviewed(
+        converted, made(1, [mark("Putin"), words("Putin", "gist", "he went")]), made(2, [mark("Putin")])
+    )
+    assert [one.what for one in found.disputes] == ["spans gist"]
 
 
 def test_overlapping_marks_are_one_dispute(converted):

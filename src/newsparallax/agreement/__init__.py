@@ -20,6 +20,7 @@ from .markdown import (
     guidelines_block,
     notes,
 )
+from .matching import Sides, pair_up
 from .report import MAX_LISTED, Metrics, figures
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "AgreementReport",
     "Metrics",
     "Record",
+    "Sides",
     "agreement_block",
     "article_disputes",
     "compare_article",
@@ -40,4 +42,5 @@ __all__ = [
     "group_title",
     "guidelines_block",
     "notes",
+    "pair_up",
 ]

@@ -4,7 +4,8 @@
 
 The module compares several annotations of an article. A span is agreed if every annotator has it with the same offsets
 and labels. An attribute value or a relation of an agreed span is agreed if all annotators gave it. Everything else that
-only some annotators have is a dispute: a stretch of text, or a value or a relation of an agreed span.
+only some annotators have is a dispute: a stretch of text, or a value or a relation of an agreed span. Different words
+for a free text, such as a summary, are no dispute: the adjudicator starts with those of the first annotator.
 
 Agreed items are sent as a prediction. Disputed spans are not, because a proposal that nobody checks would become gold.
 Instead, each dispute is shown with what each annotator says.
@@ -12,16 +13,16 @@ Instead, each dispute is shown with what each annotator says.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import SubElement, fromstring, indent, tostring
 
 from msgspec import structs
 
+from ..agreement import Sides, pair_up
 from ..building import Progress
 from ..convert import ConvertedAnnotation, Span, Unit, convert_article, newest_of_each, unit_tasks
-from ..corpus import CorpusFolder, CorpusSpec
+from ..corpus import CorpusFolder, CorpusSpec, Layer
 from ..ids import short_hash
 from ..render import guidelines_html, render_guidelines, render_label_config
 from .client import PART, Studio
@@ -165,10 +166,7 @@ def to_review(marked: list[ConvertedAnnotation], adjudicators: set[str], *, name
 
 def review(context: CorpusSpec, marked: list[ConvertedAnnotation], texts: dict[str, str]) -> Review:
     """Compare annotations of one article by different annotators; `texts` maps text names to texts."""
-    groups: dict[Key, dict[str, Span]] = {}
-    for annotation in marked:
-        for key, span in _keyed(annotation.spans):
-            groups.setdefault(key, {})[annotation.person] = span
+    groups = _groups(marked)
     names = [annotation.person for annotation in marked]
     agreed = {key: group for key, group in groups.items() if len(group) == len(marked)}
     places = {key[0] for key in agreed}
@@ -177,7 +175,8 @@ def review(context: CorpusSpec, marked: list[ConvertedAnnotation], texts: dict[s
     for group in agreed.values():
         values = {name: _said_of(group, name) for name in _attributes(group)}
         arrows = {name: {who: _targets(span, name) for who, span in group.items()} for name in _relations(group)}
-        kept = {name for name, said in values.items() if len(set(said.values())) == 1}
+        layer = context.codebook.layers[group[names[0]].layer]
+        kept = {name for name, said in values.items() if len(set(said.values())) == 1 or _is_note(layer, name, said)}
         items += _agreed_items(context, group[names[0]], marked[0], kept, _common_arrows(group, places))
         span = group[names[0]]
         for name, said in {**{n: v for n, v in values.items() if n not in kept}, **_differing(arrows, texts)}.items():
@@ -231,12 +230,28 @@ def review_config(config: str, context: CorpusSpec) -> str:
     return tostring(root, encoding="unicode") + "\n"
 
 
-def _keyed(spans: list[Span]) -> Iterator[tuple[Key, Span]]:
-    """Yield spans by place, numbered in order of content where one annotator has several at one place."""
-    seen: Counter[Place] = Counter()
-    for span in sorted(spans, key=lambda span: repr(span.content())):
-        yield (span.place(), seen[span.place()]), span
-        seen[span.place()] += 1
+def _groups(marked: list[ConvertedAnnotation]) -> dict[Key, dict[str, Span]]:
+    """Return the spans by place and by person, paired by content where somebody has several spans at one place."""
+    places: dict[Place, dict[str, list[Span]]] = {}
+    for annotation in marked:
+        for span in annotation.spans:
+            places.setdefault(span.place(), {}).setdefault(annotation.person, []).append(span)
+    groups: dict[Key, dict[str, Span]] = {}
+    for place, spans in places.items():
+        most = max(spans.values(), key=len)
+        numbers = {id(span): number for number, span in enumerate(sorted(most, key=lambda span: repr(span.content())))}
+        for person, own in spans.items():
+            pairs: list[Sides] = [(span, span) for span in most] if own is most else pair_up(most, own)
+            for mine, other in pairs:
+                if mine is not None and other is not None:
+                    groups.setdefault((place, numbers[id(mine)]), {})[person] = other
+    return groups
+
+
+def _is_note(layer: Layer, attribute: str, said: dict[str, str]) -> bool:
+    """Whether everybody gave a free text without a fixed form: different words for it are no dispute."""
+    field = layer.attributes.get(attribute)
+    return field is not None and field.kind == "text" and field.pattern is None and NOTHING not in said.values()
 
 
 def _disputed_spans(names: list[str], groups: list[dict[str, Span]], texts: dict[str, str]) -> Iterator[Dispute]:
