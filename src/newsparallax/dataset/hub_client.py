@@ -153,7 +153,7 @@ def _unanswered(request: Any, error: Exception) -> NewsParallaxError:
     """Return the error for a request without an answer, or with an answer that asks to wait."""
     host = f"{request.url.scheme}://{request.url.netloc.decode()}"
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    return failure(host, f"answer {request.method} {request.url.path}", error, token, "")
+    return failure(host, f"get an answer to {request.method} {request.url.path}", error, token, "")
 
 
 def check_commit(endpoint: str, commit: str) -> None:
@@ -216,10 +216,10 @@ def failure(endpoint: str, what: str, error: BaseException, token: str | None, r
     words = _client_words(error) if response is None else _server_words(response)
     words = words.replace(token, "***") if token else words
     if status is None and isinstance(error, _NO_ANSWERS):
-        message = f"the server at {endpoint} does not answer as a hub does: it did not {what}"
+        message = f"cannot {what}: the server at {endpoint} does not answer as a hub does"
         hint = f"check the address in {ENDPOINT}, and whether a login page answers instead of the hub"
         return HubError(f"{message} ({type(error).__name__}: {words})", hint=hint)
-    message = f"the hub at {endpoint} did not {what}: {words}"
+    message = f"cannot {what} (hub {endpoint}): {words}"
     if status in (409, 412):
         return MovedError(message, status=status)
     transient = is_passing(error)
