@@ -90,7 +90,9 @@ CODES: dict[str, Code] = {
     "discontinuous-span": Code(
         "error", "a span has one start and one end; mark the parts as spans with a relation between them, or waive it"
     ),
-    "event-trigger": Code("error", "a span is the trigger of one event; mark one span for each event, or waive it"),
+    "event-trigger": Code(
+        "error", "an event needs a span as its trigger; correct the event or its trigger, or waive it"
+    ),
     "unread-column": Code("warning", "only spans, their values and relations are read; waive it if that is enough"),
     "wrong-text": Code("error", "the item and its layer refer to different texts; see `text` in codebook.toml"),
     "unknown-label": Code("error", "add the label to codebook.toml, or list it under `former` of its new name"),

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from helpers import Dataset
 from newsparallax.adopt import adopt
 from newsparallax.adopt.corpus_folder import Adopted
-from newsparallax.building import problems_of
+from newsparallax.building import build, problems_of
 from newsparallax.corpus import open_corpus
 from newsparallax.errors import ExportError, UsageError
 
@@ -69,6 +70,46 @@ def test_brat(tmp_path):
     assert set(layer.relations) == {"agent", "other", "knows", "equiv"}
     assert codes == ["discontinuous-span"]
     assert (made.scan.tasks, made.scan.items) == (2, 3 + 4 + 4 + 1)
+
+
+EVENTS = """T1\tProtein 0 3\tIL2
+T2\tProtein 8 11\tp65
+T3\tGene_expression 12 22\texpression
+T4\tRegulation 23 33;34 38\tdown words late
+E1\tGene_expression:T3 Theme:T1
+E2\tGene_expression:T3 Theme:T2
+E3\tBinding:T3 Theme:T1 Theme2:T2 Site2:T1
+E4\tRegulation:T4 Theme:E1 Cause:E2
+E5\tRegulation:T4 Theme:E2 Cause:E1
+E6\tRegulation:T9 Theme:E1
+A1\tPolarity E2 neg
+A2\tPolarity E2 unsure
+A3\tPolarity T3 pos
+N1\tReference Annotation:T1 Referent:DB:7\tx
+#1\tAnnotatorNotes E5\thm
+#2\tAnnotatorNotes E9\tno such event"""
+
+
+def test_events_that_share_a_trigger_are_spans_of_their_own(tmp_path):
+    text = "IL2 and p65 expression down words\nlate 😀"
+    made, codes = adopted(tmp_path, {"d.txt": text, "d.ann": EVENTS})
+    assert codes == ["event-trigger", "orphan-attribute"]  # the text ends without a line break, and so does the file
+    layer = made.proposal.codebook.layers["spans"]
+    assert set(layer.relations) == {"theme", "cause", "site"}
+    result = build(open_corpus(tmp_path / "corpus"), tmp_path / "out", verify=False)
+    rows = {row["span_id"].rpartition("/")[2]: row for row in Dataset(result.place).rows("votes")}
+    assert len(rows) == 7
+    places = [(row["quote"], len(row["relations"]), len(row["attributes"])) for row in rows.values()]
+    assert sorted(places) == [
+        ("IL2", 0, 1), ("down words\nlate", 2, 0), ("down words\nlate", 2, 1), ("expression", 1, 1), ("expression", 1, 2),
+        ("expression", 3, 2), ("p65", 0, 0),
+    ]  # fmt: skip
+
+
+def test_the_files_of_a_shared_task_are_one(tmp_path):
+    files = {"d.txt": "Ann met Bob", "d.a1": "T1\tPER 0 3\tAnn", "d.a2": "T2\tMeet 4 7\tmet\nE1\tMeet:T2 A:T1\n?\n"}
+    made, codes = adopted(tmp_path, files)
+    assert (made.scan.tasks, made.scan.items, codes) == (1, 4, ["bad-record"])
 
 
 def test_offsets_in_another_unit_are_judged_by_the_words_of_the_file(tmp_path):

@@ -128,9 +128,9 @@ def test_text_spans_values_and_relations_come_back_or_are_lost_by_name(format_: 
             missing += len(before) - len(after)
         else:
             assert before == after
-        if not losses.get("attribute"):
+        if not losses.get("attribute") and not flat:
             assert notes(document) == notes(again)
-        if not any("relation" in kind for kind in losses):
+        if not any("relation" in kind for kind in losses) and not flat:
             assert links(document) == links(again)
     assert missing <= flat
 

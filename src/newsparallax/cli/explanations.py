@@ -161,9 +161,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "a.ann: PER 8 11;15 19 has 2 fragments; a span has one start and one end",
     ),
     "event-trigger": Explanation(
-        "Two events have the same span as their trigger, or the trigger of an event is no span. The arguments of an "
-        "event become relations from its trigger, so those of two events could not be told apart.",
-        "a.ann: event E2 (PER): its trigger T1 is also that of E1",
+        "The trigger of an event is no span: it is missing, or was refused itself. The arguments of an event become "
+        "relations from its trigger.",
+        "a.ann: event E2 (PER): its trigger T9 is no span",
     ),
     "unread-column": Explanation(
         "A file says more about its words than spans can hold, such as parts of speech or syntax. These columns are "

@@ -5,7 +5,7 @@ A relation item becomes a relation between accepted spans.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..corpus import LABEL_TYPES, VALUE_TYPES, Attribute, CorpusSpec, attribute_applies
@@ -181,10 +181,11 @@ def _without_duplicates(spans: list[Span], ledger: Ledger) -> list[Span]:
     """Keep the first of several identical spans, and redirect relations from the others to it."""
     if len({span.place() for span in spans}) == len(spans):
         return spans
-    kept: dict[tuple[Any, ...], Span] = {}
+    kept: dict[Any, Span] = {}
     replaced: dict[int, Span] = {}
+    classes = _classes(spans)
     for span in spans:
-        first = kept.setdefault(span.content(), span)
+        first = kept.setdefault(classes[id(span)], span)
         if first is not span:
             replaced[id(span)] = first
     if not replaced:
@@ -198,6 +199,27 @@ def _without_duplicates(spans: list[Span], ledger: Ledger) -> list[Span]:
                 if position not in shared:
                     ledger.quarantine(position, "duplicate-region", message, span.region_id)
     return list(kept.values())
+
+
+def _classes(spans: list[Span]) -> dict[int, int]:
+    """Return a number for each span, the same for identical spans: those that have the same place and attributes, and
+    the same relations to identical spans. So two events of one trigger differ if their arguments do, at any depth.
+    """
+    found = {id(span): number for span, number in zip(spans, _numbered(span.content() for span in spans), strict=True)}
+    known = 0
+    while len({*found.values()}) > known:
+        known = len({*found.values()})
+        keys = [
+            (found[id(span)], *sorted((link.name, found.get(id(link.target), -1)) for link in span.links))
+            for span in spans
+        ]
+        found = {id(span): number for span, number in zip(spans, _numbered(keys), strict=True)}
+    return found
+
+
+def _numbered(keys: Iterable[Any]) -> list[int]:
+    numbers: dict[Any, int] = {}
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
 def _point_anew(kept: list[Span], replaced: dict[int, Span], ledger: Ledger) -> None:

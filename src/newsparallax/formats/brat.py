@@ -1,10 +1,14 @@
 """brat's stand-off format: FILE.txt and FILE.ann, and annotation.conf with the declared types.
 
 T lines become spans, R and * lines relations, A and M lines attributes, N lines the attribute `normalization`, and
-notes (#) attributes named after their type. The arguments of an event (E) become relations from its trigger. Offsets
-count code points. A span in several fragments is refused, because a row has one start and one end.
+notes (#) attributes named after their type. The arguments of an event (E) become relations from its trigger; where
+several events share a trigger, each further one becomes a span of its own at the same place. Offsets count code points.
+A span in several fragments is refused, because a row has one start and one end; fragments with only white space between
+them are one, because brat divides a span at line breaks.
 
-Source: brat's documentation (standoff.html, configuration.html).
+The shared tasks of BioNLP have FILE.a1 and FILE.a2 (and .rel, .co) instead of FILE.ann, which are read as one file.
+
+Source: brat's documentation (standoff.html, configuration.html) and its parser (server/src/annotation.py).
 """
 
 from __future__ import annotations
@@ -18,20 +22,29 @@ from typing import Any
 
 from .document import Document, Given, Link, Mark, Markup, Refused
 from .names import FileNames, LabelNames
-from .source import Source, decoded
+from .source import BOM, Source, decoded
 
 LAYER = "spans"
 CONFIGURATION = ("annotation.conf", "visual.conf", "tools.conf", "kb_shortcuts.conf", "stats_cache")
-_LINE = re.compile(r"(?:T\d+\t\S+ \d+ \d+(?:;\d+ \d+)*\t|[REAMN]\d+\t\S+[ \t]?\S*|\*\t\S+ \S+|#\d*\t\S+ \S+)")
+PARTS = (".a1", ".a2", ".rel", ".co")  # files that together are one, in this order
+_LINE = re.compile(r"(?:T\d+\t\S+ \d+ \d+(?:;\d+ \d+)*(?:\t|\s*$)|[REAMN]\d+\t\S+[ \t]?\S*|\*\t\S+ \S+|#\d*\t\S+ \S+)")
+_BREAK = re.compile("[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")  # what ends a line for one of brat's parsers
+_ROLE = re.compile(r"(.*\D)([2-9]|[1-9]\d+)")
 _TERM = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
 _SECTION = re.compile(r"^\[(\w+)\]\s*$", re.MULTILINE)
 _MACRO = re.compile(r"^<.*$", re.MULTILINE)
 
 
 def recognise(source: Source) -> bool:
-    """Whether the first line is one of brat's, or an empty .ann file has its text beside it: nothing is marked."""
+    """Whether the first line is one of brat's, or an empty .ann file has its text beside it: nothing is marked.
+
+    A file that belongs to another one (FILE.a2 to FILE.a1) is read with that one.
+    """
+    path = source.path
+    if path is not None and path.suffix in PARTS and path != next(iter(_parts(path)), path):
+        return False
     if not source.content.strip():
-        return source.path is not None and source.path.suffix == ".ann" and _text_file(source.path).is_file()
+        return path is not None and path.suffix in (".ann", ".a1") and _text_file(path).is_file()
     first = next((line for line in source.head.splitlines() if line.strip()), "")
     return bool(_LINE.match(first))
 
@@ -40,7 +53,15 @@ def companions(path: Path) -> list[Path]:
     """Return the other files of a document: its text, and the configuration of its folder or of one above it."""
     folders = [path.parent, path.parent.parent]
     configuration = [folder / name for folder in folders for name in CONFIGURATION]
-    return [file for file in (_text_file(path), *configuration) if file.is_file()]
+    others = _parts(path)[1:] if path.suffix == PARTS[0] else []
+    return [file for file in (_text_file(path), *others, *configuration) if file.is_file()]
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return the files of the shared tasks of BioNLP that belong together, if the first one exists."""
+    if not path.with_suffix(PARTS[0]).is_file():
+        return []
+    return [part for suffix in PARTS if (part := path.with_suffix(suffix)).is_file()]
 
 
 def read(source: Source) -> Iterator[Document]:
@@ -51,7 +72,17 @@ def read(source: Source) -> Iterator[Document]:
         hint = "put the text beside the annotations; brat names both files alike"
         raise source.error("no-text", f"has no text: {name} is not beside it", hint)
     text = decoded(path.read_bytes(), str(Path(source.name).with_suffix(".txt")))
-    yield Document(_name(source.name), text, [_Reader(text).read(source.text)])
+    lines = list(_lines(source.text, "line"))
+    for part in _parts(path)[1:] if source.path and source.path.suffix == PARTS[0] else ():
+        lines += _lines(decoded(part.read_bytes(), part.name).removeprefix(BOM), f"{part.name}, line")
+    yield Document(_name(source.name), text, [_Reader(text).read(lines)])
+
+
+def _lines(content: str, what: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines that are not blank, each with its place."""
+    for number, line in enumerate(re.split(r"\r\n|\n", content), 1):
+        if line.strip():
+            yield f"{what} {number}", line
 
 
 def _name(name: str) -> str:
@@ -69,80 +100,91 @@ class _Reader:
         self._text = text
         self._marks: dict[str, Mark] = {}
         self._known: set[str] = set()
-        self._events: dict[str, str] = {}  # event -> trigger
-        self._of_trigger: dict[str, str] = {}  # trigger -> the event that it holds
+        self._events: dict[str, str] = {}  # event -> the mark that stands for it
+        self._triggers: set[str] = set()  # marks that stand for an event
         self._relations: set[str] = set()
         self._markup = Markup()
 
-    def read(self, content: str) -> Markup:
+    def read(self, lines: list[tuple[str, str]]) -> Markup:
         """Return the annotations of all lines. A line that cannot be read is refused, never left out."""
-        lines = [(number, line) for number, line in enumerate(re.split(r"\r\n|\n", content), 1) if line.strip()]
         steps = (("T", self._term), ("E", self._event), ("R", self._relation), ("*", self._equivalence))
         for kinds, take in (*steps, ("AM", self._attribute), ("N", self._normalization), ("#", self._note)):
-            for number, line in lines:
+            for place, line in lines:
                 if line[0] in kinds:
-                    self._take(take, number, line)
-        for number, line in lines:
+                    self._take(take, place, line)
+        for place, line in lines:
             if line[0] not in "TER*AMN#":
-                self._refuse("bad-record", f"line {number}: unknown kind of line {line[:20]!r}", line)
+                self._refuse("bad-record", f"{place}: unknown kind of line {line[:20]!r}", line)
         self._markup.marks = list(self._marks.values())
-        place = self._events  # an event that is an argument or an end means its trigger
+        marks = self._events  # an event that is an argument or an end means its mark
         self._markup.links = [
-            Link(label, place.get(source, source), place.get(target, target), direction)
+            Link(label, marks.get(source, source), marks.get(target, target), direction)
             for label, source, target, direction in self._markup.links
         ]
         return self._markup
 
-    def _take(self, take: Any, number: int, line: str) -> None:
+    def _take(self, take: Any, place: str, line: str) -> None:
         fields = line.split("\t")
         if line[0] not in "*#" and fields[0] in self._known:
-            self._refuse("bad-record", f"line {number}: the id {fields[0]} occurs twice", line)
+            self._refuse("bad-record", f"{place}: the id {fields[0]} occurs twice", line)
             return
         self._known.add(fields[0])
         try:
             take(fields, line)
         except (ValueError, IndexError):
-            self._refuse("bad-record", f"line {number} is not complete: {line[:60]!r}", line, fields[0])
+            self._refuse("bad-record", f"{place} is not complete: {line[:60]!r}", line, fields[0])
 
     def _refuse(self, code: str, message: str, line: str, name: str | None = None) -> None:
         self._markup.refused.append(Refused(code, message, line, name))
 
     def _term(self, fields: list[str], line: str) -> None:
-        match = _TERM.fullmatch(fields[1])
+        match = _TERM.fullmatch(fields[1].rstrip())
         if match is None:
             raise ValueError
-        pieces = [tuple(map(int, piece.split())) for piece in match[2].split(";")]
-        joined = all(ends[1] == next_[0] for ends, next_ in itertools.pairwise(pieces))
-        if len(pieces) > 1 and not (joined or self._at_line_breaks(pieces)):
+        pieces = [(int(start), int(end)) for start, end in (piece.split() for piece in match[2].split(";"))]
+        gaps = [self._text[one[1] : other[0]] for one, other in itertools.pairwise(pieces)]
+        joined = all(one[1] <= other[0] for one, other in itertools.pairwise(pieces))
+        if not joined or "".join(gaps).strip():
             message = f"{match[1]} {match[2]} has {len(pieces)} fragments; a span has one start and one end"
             self._refuse("discontinuous-span", message, line, fields[0])
             return
         start, end = pieces[0][0], pieces[-1][1]
         quote: str | None = "\t".join(fields[2:]) if len(fields) > 2 else None
-        if quote is not None and _shown(self._text[start:end]) == _shown(quote):
-            quote = None  # the same words, in which brat shows line breaks as spaces
+        if quote is not None and self._says(pieces, quote):
+            quote = None  # the same words: brat joins fragments by a space, or by nothing before its version 1.3
         self._marks[fields[0]] = Mark(fields[0], LAYER, (match[1],), start, end, quote)
 
-    def _at_line_breaks(self, pieces: list[tuple[int, ...]]) -> bool:
-        """Whether only line breaks separate the fragments: brat splits a span over several lines so."""
-        gaps = [self._text[one[1] : other[0]] for one, other in itertools.pairwise(pieces)]
-        return all(gap and not gap.strip("\r\n") for gap in gaps)
+    def _says(self, pieces: list[tuple[int, int]], quote: str) -> bool:
+        """Whether the text column has the words of the fragments; white space and more may follow them."""
+        words = [_shown(self._text[start:end]) for start, end in pieces]
+        shown = _shown(quote)
+        for joined in (" ".join(words), "".join(words), _shown(self._text[pieces[0][0] : pieces[-1][1]])):
+            if joined and shown.startswith(joined) and not shown[len(joined) :].strip():
+                return True
+        return False
 
     def _event(self, fields: list[str], line: str) -> None:
         named, *arguments = fields[1].split()
         label, trigger = named.split(":", 1)
-        taken = self._of_trigger.setdefault(trigger, fields[0])
-        if taken != fields[0] or trigger not in self._marks:
-            why = f"its trigger {trigger} is also that of {taken}" if taken != fields[0] else f"{trigger} is no span"
-            self._refuse("event-trigger", f"event {fields[0]} ({label}): {why}", line)
+        roles = [(role, target) for role, target in (argument.split(":", 1) for argument in arguments)]
+        mark = self._marks.get(trigger)
+        if mark is None:
+            self._refuse("event-trigger", f"event {fields[0]} ({label}): its trigger {trigger} is no span", line)
             return
-        self._events[fields[0]] = trigger
-        mark = self._marks[trigger]
+        if trigger in self._triggers:  # the span of another event: this one gets its own at the same place
+            mark = Mark(fields[0], LAYER, mark.labels, mark.start, mark.end, mark.quote, {})
+            self._marks[fields[0]] = mark
+        self._triggers.add(trigger)
+        self._events[fields[0]] = mark.id
         if label != mark.labels[0]:
             mark.attributes["event"] = Given("textarea", (label,))
-        for argument in arguments:
-            role, target = argument.split(":", 1)
-            self._link(role, fields[0], target)
+        names = {role for role, _ in roles}
+        numbered = {role: match for role in names if (match := _ROLE.fullmatch(role)) and f"{match[1]}1" not in names}
+        pairs = Counter(match[2] for match in numbered.values())
+        if any(many > 1 for many in pairs.values()):  # such as Theme2 and Site2, which belong together
+            mark.attributes["arguments"] = Given("textarea", (" ".join(arguments),))
+        for role, target in roles:
+            self._link(numbered[role][1] if role in numbered else role, fields[0], target)
 
     def _link(self, label: str, source: str, target: str, direction: str = "right") -> None:
         self._markup.links.append(Link(label, source, target, direction))
@@ -163,11 +205,12 @@ class _Reader:
             self._link(label, source, target, "bi")
 
     def _attribute(self, fields: list[str], line: str) -> None:
-        key, target, *values = fields[1].split(" ")
+        key, target, *values = fields[1].rstrip().split(" ")
         self._give(key, target, Given("choices", (" ".join(values) or "true",)), line)
 
     def _normalization(self, fields: list[str], line: str) -> None:
         _, target, reference = fields[1].split(" ", 2)
+        target, reference = target.removeprefix("Annotation:"), reference.removeprefix("Referent:")  # BioNLP 2013
         named = f"{reference} ({fields[2]})" if fields[2:] and fields[2] else reference
         self._give("normalization", target, Given("textarea", (named,)), line)
 
@@ -253,7 +296,7 @@ class _Writer:
                     ids[mark.id] = name = f"T{number}"
                     type_ = self._names.of(mark.layer, label)
                     self.types[type_] = None
-                    yield f"{name}\t{type_} {mark.start} {mark.end}\t{_shown(text[mark.start : mark.end])}"
+                    yield f"{name}\t{type_} {self._place(text, mark)}"
                     self._describe(name, mark)
             for at, link in enumerate(markup.links, 1):
                 label = self._names.plain(link.label)
@@ -261,18 +304,27 @@ class _Writer:
                 yield f"R{at}\t{label} Arg1:{ids[link.source]} Arg2:{ids[link.target]}\t"
         yield from self._others
 
+    def _place(self, text: str, mark: Mark) -> str:
+        """Return the offsets and the words: fragments without line breaks, because a line of brat has none."""
+        breaks = [match.span() for match in _BREAK.finditer(text, mark.start, mark.end)]
+        edges = [mark.start, *itertools.chain.from_iterable(breaks), mark.end]
+        pieces = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
+        pieces = pieces or [(mark.start, mark.end)]
+        self._losses["span with white space at its edge"] += (pieces[0][0], pieces[-1][1]) != (mark.start, mark.end)
+        words = " ".join(text[start:end] for start, end in pieces)
+        return f"{';'.join(f'{start} {end}' for start, end in pieces)}\t{words}"
+
     def _describe(self, name: str, mark: Mark) -> None:
         for key, given in mark.attributes.items():
             word = self._names.plain(key)
-            single = given.kind == "choices" and len(given.values) == 1 and not re.search(r"\s", str(given.values[0]))
             number = len(self._others) + 1
-            if single:
-                self.attributes.setdefault(word, {})[str(given.values[0])] = None
-                self._others.append(f"A{number}\t{word} {name} {given.values[0]}")
+            if given.kind == "choices" and not any(re.search(r"\s", str(value)) for value in given.values):
+                for at, value in enumerate(given.values):
+                    self.attributes.setdefault(word, {})[str(value)] = None
+                    self._others.append(f"A{number + at}\t{word} {name} {value}")
                 continue
             if given.kind != "textarea":
                 self._losses["kind of an attribute, which becomes text"] += 1
             for at, value in enumerate(given.words()):
-                self._losses["line break or tab in a note"] += bool(re.search(r"[\r\n]", value))
-                note = re.sub(r"[\r\n]+", " ", value)
-                self._others.append(f"#{number + at}\t{word} {name}\t{note}")
+                self._losses["line break in a note"] += bool(_BREAK.search(value))
+                self._others.append(f"#{number + at}\t{word} {name}\t{_BREAK.sub(' ', value)}")
