@@ -78,6 +78,7 @@ LOST = {
     "conllu": {"attribute": 2, "crossing span": 1, "relation": 2, "value about the document": 1, "layer of a span, merged with another": 1},  # noqa: E501
     "spacy": {"attribute": 2, "relation": 2, "value about the document": 1},
     "cas": {"kind of an attribute, which becomes text": 1, "value about the document": 1},
+    "cas-json": {"kind of an attribute, which becomes text": 1, "value about the document": 1},
     "w3c": {"text of a document without annotation": 1},
     "label-studio": {},
 }  # fmt: skip
@@ -175,10 +176,18 @@ def test_spacy_reads_it(tmp_path, dataset):
     assert [ent.text for ent in doc.spans["spans"]] == ["Ann", "Bob\u00a0Cafe\u0301", "Cafe\u0301 in Oslo"]
 
 
-def test_cassis_reads_it(tmp_path, dataset):
+@pytest.mark.parametrize("to", ["cas", "cas-json"])
+def test_cassis_reads_it(tmp_path, dataset, to):
     cassis = pytest.importorskip("cassis")
-    with (exported(dataset, "cas", tmp_path / "out") / "1.json").open("rb") as file:
-        cas = cassis.load_cas_from_json(file)
+    out = exported(dataset, to, tmp_path / "out")
+    if to == "cas":
+        types = cassis.load_typesystem(out / "TypeSystem.xml")
+        cas = cassis.load_cas_from_xmi(out / "1.xmi", typesystem=types)
+        units = len(TEXT[: TEXT.index("Oslo")].encode("utf-16-le")) // 2
+        assert f'begin="{units}" end="{units + 4}" label="LOC"' in (out / "1.xmi").read_text(encoding="utf-8")
+    else:
+        with (out / "1.json").open("rb") as file:
+            cas = cassis.load_cas_from_json(file)
     assert cas.sofa_string == TEXT
     assert [(one.get_covered_text(), one.label) for one in cas.select("custom.marks")] == [("Oslo", "LOC")]
     assert [one.Dependent.get_covered_text() for one in cas.select("custom.relation.Relation")] == [

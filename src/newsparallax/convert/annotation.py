@@ -202,8 +202,10 @@ def _without_duplicates(spans: list[Span], ledger: Ledger) -> list[Span]:
 
 
 def _classes(spans: list[Span]) -> dict[int, int]:
-    """Return a number for each span, the same for identical spans: those that have the same place and attributes, and
-    the same relations to identical spans. So two events of one trigger differ if their arguments do, at any depth.
+    """Return a number for each span, the same for identical spans.
+
+    These have the same place and attributes, and the same relations to identical spans. So two events of one trigger
+    differ if their arguments do, at any depth.
     """
     found = {id(span): number for span, number in zip(spans, _numbered(span.content() for span in spans), strict=True)}
     known = 0

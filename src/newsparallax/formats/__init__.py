@@ -34,7 +34,7 @@ class Format(NamedTuple):
 
 FormatName = Literal["cas", "w3c", "spacy", "brat", "conllu", "conll", "doccano", "prodigy"]
 
-Target = Literal["brat", "conll", "conllu", "doccano", "prodigy", "spacy", "cas", "w3c", "label-studio"]
+Target = Literal["brat", "conll", "conllu", "doccano", "prodigy", "spacy", "cas", "cas-json", "w3c", "label-studio"]
 LOSSES = "LOSSES.json"  # beside written files: what the format could not hold
 
 FORMATS: dict[FormatName, Format] = {  # the first that recognises a file decides
@@ -101,6 +101,8 @@ def write_documents(to: Target, made: Iterable[Document], folder: Path, *, predi
     losses: Counter[str] = Counter()
     if to == "label-studio":
         label_studio.write(made, folder, predictions=predictions)
+    elif to == "cas-json":
+        FORMATS["cas"].code.write(made, folder, losses, as_json=True)
     else:
         FORMATS[to].code.write(made, folder, losses)
     return +losses

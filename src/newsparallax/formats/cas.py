@@ -30,6 +30,7 @@ _SEGMENTS = "de.tudarmstadt.ukp.dkpro.core.api.segmentation.type."
 _LABELS = ("value", "label", "PosValue")
 _OWN = {"sofa", "begin", "end", "Governor", "Dependent", "FSArray", "order"}
 _SIMPLE = (str, bool, int, float)
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def recognise(source: Source) -> bool:
@@ -216,13 +217,37 @@ def _short(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def write(documents: Iterable[Document], folder: Path, losses: Counter[str]) -> None:
-    """Write a file of UIMA CAS JSON 0.4 for each document; each layer is a type, each attribute a feature."""
+def write(documents: Iterable[Document], folder: Path, losses: Counter[str], *, as_json: bool = False) -> None:
+    """Write an XMI file for each document, with one TypeSystem.xml, or files of UIMA CAS JSON 0.4.
+
+    Each layer is a type, and each attribute is a feature of it.
+    """
     require("dkpro-cassis")
+    import cassis
+
     files = FileNames()
+    types, known = cassis.TypeSystem(), set[tuple[str, str]]()
     for document in documents:
-        content = _Writer(document, losses).json()
-        (folder / f"{files.of(document.id, Counter())}.json").write_text(content, encoding="utf-8")
+        if not as_json:
+            document = _for_xml(document, losses)
+        writer = _Writer(document, losses)
+        stem = files.of(document.id, Counter())
+        if as_json:
+            (folder / f"{stem}.json").write_text(writer.json(), encoding="utf-8")
+            continue
+        (folder / f"{stem}.xmi").write_text(writer.xmi(), encoding="utf-8", newline="\n")
+        if not writer.names <= known:
+            types = cassis.merge_typesystems(types, writer.types)
+            known |= writer.names
+    if not as_json:
+        (folder / TYPES).write_text(types.to_xml(), encoding="utf-8", newline="\n")
+
+
+def _for_xml(document: Document, losses: Counter[str]) -> Document:
+    """Return the document with U+FFFD for each character that XML cannot hold, such as a form feed."""
+    text, many = _NOT_XML.subn("\ufffd", document.text or "")
+    losses["character that XML cannot hold, replaced"] += many
+    return Document(document.id, text, document.markups, document.data)
 
 
 class _Writer:
@@ -232,14 +257,28 @@ class _Writer:
         import cassis
 
         self._document, self._losses = document, losses
-        self._types = cassis.TypeSystem()
+        self._types = self.types = cassis.TypeSystem()
         self._cas = cassis.Cas(self._types)
         self._cas.sofa_string, self._cas.sofa_mime = document.text or "", "text/plain"
         self._features: dict[tuple[str, str], str] = {}
         self._known: dict[str, Any] = {}
 
+    @property
+    def names(self) -> set[tuple[str, str]]:
+        """The types and features of the document."""
+        return {(METADATA, ""), *self._features, *((key, "") for key in self._known)}
+
     def json(self) -> str:
         """Return the JSON text of the CAS."""
+        self._fill()
+        return json.dumps(json.loads(self._cas.to_json()), ensure_ascii=False)
+
+    def xmi(self) -> str:
+        """Return the XMI of the CAS."""
+        self._fill()
+        return str(self._cas.to_xmi(pretty_print=True))
+
+    def _fill(self) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             meta = self._types.create_type(METADATA, _DOCUMENT)
@@ -251,7 +290,6 @@ class _Writer:
             for markup in self._document.markups:
                 self._losses["value about the document"] += len(markup.values)
                 self._add(markup)
-            return json.dumps(json.loads(self._cas.to_json()), ensure_ascii=False)
 
     def _add(self, markup: Markup) -> None:
         ends: dict[str, Any] = {}
@@ -301,7 +339,7 @@ class _Writer:
         return name
 
     def _held(self, values: Given) -> Any:
-        words = values.words()
+        words = [_NOT_XML.sub("\ufffd", word) for word in values.words()]
         if len(words) == 1:
             return words[0]
         return self._types.get_type("uima.cas.StringArray")(elements=words)
