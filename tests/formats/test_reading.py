@@ -163,6 +163,13 @@ def test_doccano_of_all_generations_in_one_file(tmp_path):
     assert made.scan.items == 1 + 1 + 4 + 2
 
 
+def test_labels_of_texts_that_are_written_by_hand_are_no_choices(tmp_path):
+    rows = [{"id": at, "text": f"long text {at}", "label": [f"summary no. {at}"]} for at in range(5)]
+    made, codes = adopted(tmp_path, {"d.jsonl": lines(*rows, {"id": 9, "text": "x", "label": []})})
+    assert {name: part.kind for name, part in made.proposal.codebook.document.items()} == {"text_label": "text"}
+    assert codes == []
+
+
 def test_prodigy_keeps_annotators_apart_and_counts_what_they_rejected(tmp_path):
     spans = [{"start": 0, "end": 3, "label": "PER"}, {"start": 8, "end": 11, "label": "PER"}]
     relation = {"head": 0, "child": 2, "label": "met", "head_span": spans[0], "child_span": spans[1]}
@@ -177,6 +184,13 @@ def test_prodigy_keeps_annotators_apart_and_counts_what_they_rejected(tmp_path):
     assert (made.scan.annotations, made.scan.cancelled) == (2, 2)
     assert len(made.proposal.annotators) == 3
     assert not any("ann" in name or "bob" in name for name in made.proposal.annotators.keys() - {"anonymous"})
+
+
+def test_a_long_first_line_is_recognised(tmp_path):
+    tokens = [{"text": "x", "start": at, "end": at + 1, "id": at} for at in range(5000)]
+    row = {"tokens": tokens, "text": "x" * 5000, "_input_hash": 1, "spans": [{"start": 3, "end": 5, "label": "PER"}]}
+    made, codes = adopted(tmp_path, {"p": lines(row)})
+    assert ([export.format for export in made.exports], made.scan.items, codes) == (["prodigy"], 1, [])
 
 
 def test_conll_has_a_layer_for_each_column_of_tags(tmp_path):

@@ -1,6 +1,7 @@
 """doccano's JSON Lines, of all generations.
 
-- `label` (or `labels`): lists [start, end, label], or labels of the text; in the oldest files the text is `data`.
+- `label` (or `labels`): lists [start, end, label], or labels of the text; in the oldest files the text is `data`. Labels
+  of a text that are written by hand, as in sequence-to-sequence projects, are told by their form (`_is_free`).
 - `annotations`: objects with `start_offset`, `end_offset`, `label` and `user`, who is an annotator of their own.
 - `entities` and `relations`: objects with ids.
 
@@ -17,7 +18,7 @@ from typing import Any
 
 from .document import Document, Given, Link, Mark, Markup, Refused
 from .names import LabelNames
-from .source import Source, first_object, json_lines
+from .source import Source, json_lines
 
 LAYER = "entities"
 _TAKEN = {"id", "text", "data", "label", "labels", "annotations", "entities", "relations", "Comments", "comments"}
@@ -25,7 +26,7 @@ _TAKEN = {"id", "text", "data", "label", "labels", "annotations", "entities", "r
 
 def recognise(source: Source) -> bool:
     """Whether the first object has a text with doccano's lists of labels, annotations or entities."""
-    first = first_object(source.head)
+    first = source.first
     if first is None or not isinstance(first.get("text", first.get("data")), str):
         return False
     if "annotation_id" in first or "_input_hash" in first:
@@ -46,7 +47,9 @@ def _is_triple(part: Any) -> bool:
 
 def read(source: Source) -> Iterator[Document]:
     """Yield a document for each line. Raises ExportError for a line without a text."""
-    for line, value in json_lines(source):
+    lines = list(json_lines(source))
+    free = _is_free(line.value for line in lines)
+    for line, value in lines:
         text = value.get("text", value.get("data"))
         if not isinstance(text, str):
             hint = "every line of doccano has `text`; correct or remove the line"
@@ -56,19 +59,32 @@ def read(source: Source) -> Iterator[Document]:
         if isinstance(name, str | int) and "article_id" in rest:
             name = rest.pop("article_id")
         plain = isinstance(name, str | int) and not isinstance(name, bool)
-        yield Document(str(name) if plain else f"{source.stem}-{line}", text, list(_markups(value)), rest)
+        yield Document(str(name) if plain else f"{source.stem}-{line}", text, list(_markups(value, free=free)), rest)
 
 
-def _markups(value: dict[str, Any]) -> Iterator[Markup]:
+def _is_free(values: Iterable[dict[str, Any]]) -> bool:
+    """Whether the labels of texts are free text: most have several words, and most occur once."""
+    words: Counter[str] = Counter()
+    for value in values:
+        for key in ("label", "labels"):
+            words.update(part for part in _parts(value.get(key)) if isinstance(part, str))
+    several = sum(count for word, count in words.items() if len(word.split()) > 1)
+    return 2 * min(several, len(words)) > words.total()
+
+
+def _parts(labels: Any) -> list[Any]:
+    return labels if isinstance(labels, list) else [] if labels is None else [labels]
+
+
+def _markups(value: dict[str, Any], *, free: bool) -> Iterator[Markup]:
     """Yield the work of each user, or of the one annotator that the newer generations leave unnamed."""
     if isinstance(value.get("annotations"), list) and "entities" not in value:
         yield from _of_users(value["annotations"])
         return
     markup = Markup()
     for key in ("label", "labels"):
-        parts = value.get(key)
-        for part in parts if isinstance(parts, list) else [] if parts is None else [parts]:
-            _add_label(markup, part)
+        for part in _parts(value.get(key)):
+            _add_label(markup, part, free=free)
     for part in _listed(value, "entities", markup):
         _add_entity(markup, part)
     for part in _listed(value, "relations", markup):
@@ -112,9 +128,9 @@ def _of_users(annotations: list[Any]) -> Iterator[Markup]:
     yield from users.values() or [Markup()]
 
 
-def _add_label(markup: Markup, part: Any) -> None:
+def _add_label(markup: Markup, part: Any, *, free: bool) -> None:
     if isinstance(part, str | int) and not isinstance(part, bool):
-        _add_value(markup, "choices", str(part))
+        _add_value(markup, "textarea" if free else "choices", str(part))
     elif isinstance(part, list) and len(part) >= 3:
         markup.marks.append(Mark(markup.new_id(), LAYER, (str(part[2]),), part[0], part[1]))
     else:

@@ -18,7 +18,7 @@ from typing import Any
 from ..text import token_edges
 from .document import Document, Given, Link, Mark, Markup, Refused
 from .names import LabelNames
-from .source import JsonLine, Source, first_object, json_lines
+from .source import JsonLine, Source, json_lines
 
 LAYER = "spans"
 _HASHES = ("_input_hash", "_task_hash")
@@ -40,7 +40,7 @@ _PLACE = {"start", "end", "label", "text", "token_start", "token_end", "id"}
 
 def recognise(source: Source) -> bool:
     """Whether the first object has a text with Prodigy's hashes, answer or spans."""
-    first = first_object(source.head)
+    first = source.first
     if first is None or not isinstance(first.get("text"), str) or {"data", "annotation_id"} & first.keys():
         return False
     spans = first.get("spans")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import ExportError
 
 HEAD = 1 << 16  # bytes by which a format is recognised
+LONG = 1 << 26  # bytes that are read where the first object of JSON is longer
 BOM = "\ufeff"
 
 
@@ -25,6 +26,21 @@ class Source:
     def head(self) -> str:
         """The beginning of the file as text, without a byte order mark; bytes that are not UTF-8 are replaced."""
         return self.content[:HEAD].decode("utf-8", "replace").removeprefix(BOM)
+
+    @cached_property
+    def first(self) -> dict[str, Any] | None:
+        """The first object of a list or of JSON Lines; None where there is none, or it is longer than LONG bytes."""
+        begin = self.head.lstrip(" \t\r\n[")
+        if not begin.startswith("{"):
+            return None
+        found = _first_object(begin)
+        if found is None and len(self.content) >= HEAD:
+            content = self.content[:LONG]
+            if len(content) == HEAD and self.path is not None:
+                with self.path.open("rb") as handle:
+                    content = handle.read(LONG)
+            found = _first_object(content.decode("utf-8", "replace").removeprefix(BOM).lstrip(" \t\r\n["))
+        return found
 
     @cached_property
     def text(self) -> str:
@@ -101,11 +117,9 @@ def _each(source: Source, text: str) -> Iterator[JsonLine]:
             raise source.error("not-json", "this line is not a JSON value", hint, f"line {number}") from None
 
 
-def first_object(head: str) -> dict[str, Any] | None:
-    """Return the first object of a list or of JSON Lines; None where the head has no complete one."""
-    start = head.lstrip(" \t\r\n[")
+def _first_object(text: str) -> dict[str, Any] | None:
     try:
-        value, _ = json.JSONDecoder().raw_decode(start)
+        value, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
