@@ -9,6 +9,7 @@ Source: the description of CoNLL-U (universaldependencies.org) and the manual of
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -68,47 +69,56 @@ def _starts(sentence: Any) -> bool:
 
 
 def _document(source: Source, number: int, sentences: list[Any]) -> Document:
-    words = [(at, word, _misc(word)) for at, sentence in enumerate(sentences) for word in sentence]
+    words = [[(word, _misc(word)) for word in sentence] for sentence in sentences]
     markup = Markup()
     layers = _layers(words)
     tags = {key: Tags(key if len(layers) > 1 or key != "NER" else LAYER, markup) for key in layers}
     pieces: list[str] = []
-    ranged: set[str] = set()  # keys with a tag of the word range, which then is that of its words
-    length, inside, place = 0, 0, (0, 0)
-    for at, (sentence, word, misc) in enumerate(words):
-        name = word["id"]
-        if isinstance(name, tuple) and name[1] == ".":
-            markup.refused.append(
-                Refused("unread-column", "an empty node of the enhanced graph is not read", str(name))
-            )
-            continue
-        if isinstance(name, tuple):
-            inside = name[2]
-        covered = isinstance(name, int) and name <= inside
-        if not covered:
-            inside = inside if isinstance(name, tuple) else 0
-            before = _unescaped(misc.get("SpacesBefore", ""))
-            place = length + len(before), length + len(before) + len(word["form"])
-            last = all(other != sentence for other, *_ in words[at + 1 :][:1])
-            after = _after(misc, last=last)
-            pieces += [before, word["form"], after]
-            length = place[1] + len(after)
-        for key, reader in tags.items():
-            own = misc.get(key) or word.get(key) not in (None, "_")
+    length = 0
+    for sentence in words:
+        ranged: set[str] = set()  # keys with a tag of the word range, which then is that of its words
+        inside, place = 0, (0, 0)
+        shown = [(word, misc) for word, misc in sentence if not _is_empty(word)]
+        for word, _ in sentence:
+            if _is_empty(word):
+                message = "an empty node of the enhanced graph is not read"
+                markup.refused.append(Refused("unread-column", message, "".join(map(str, word["id"]))))
+        for word, misc in shown:
+            name = word["id"]
             if isinstance(name, tuple):
-                ranged = {*ranged, key} if own else ranged - {key}
-            if own if isinstance(name, tuple) else not (covered and key in ranged):
-                reader.take(_tag(word, misc, key), *place)
-        if at + 1 == len(words) or words[at + 1][0] != sentence:
-            inside = 0
-            for reader in tags.values():
-                reader.end()
-    unread = sorted({key for _, word, misc in words for key in _unread(word, misc, layers)})
+                inside = name[2]
+            covered = isinstance(name, int) and name <= inside
+            if not covered:
+                inside = inside if isinstance(name, tuple) else 0
+                before = _unescaped(misc.get("SpacesBefore", ""))
+                place = length + len(before), length + len(before) + len(word["form"])
+                after = _after(misc, last=max(inside, name if isinstance(name, int) else 0) >= _last(shown))
+                pieces += [before, word["form"], after]
+                length = place[1] + len(after)
+            for key, reader in tags.items():
+                own = misc.get(key) or word.get(key) not in (None, "_")
+                if isinstance(name, tuple):
+                    ranged = {*ranged, key} if own else ranged - {key}
+                if own if isinstance(name, tuple) else not (covered and key in ranged):
+                    reader.take(_tag(word, misc, key), *place)
+        for reader in tags.values():
+            reader.end()
+    unread = sorted({key for sentence in words for word, misc in sentence for key in _unread(word, misc, layers)})
     if unread:
         markup.refused.append(Refused("unread-column", f"these columns are not read: {', '.join(unread)}", unread))
     text = "".join(pieces)
-    exact = any("SpacesAfter" in misc for *_, misc in words)
+    exact = any("SpacesAfter" in misc for sentence in words for _, misc in sentence)
     return Document(_name(source, number, sentences[0]), text if exact else text.rstrip("\n"), [markup])
+
+
+def _is_empty(word: Any) -> bool:
+    return isinstance(word["id"], tuple) and word["id"][1] == "."
+
+
+def _last(words: list[tuple[Any, dict[str, str]]]) -> int:
+    """Return the number of the last word of a sentence."""
+    name = words[-1][0]["id"]
+    return int(name if isinstance(name, int) else name[2])
 
 
 def _name(source: Source, number: int, sentence: Any) -> str:
@@ -122,10 +132,10 @@ def _misc(word: Any) -> dict[str, str]:
     return dict(part.partition("=")[::2] for part in parts)
 
 
-def _layers(words: list[tuple[int, Any, dict[str, str]]]) -> list[str]:
+def _layers(words: list[list[tuple[Any, dict[str, str]]]]) -> list[str]:
     """Return the keys of MISC, and the columns beyond CoNLL-U, in which every value is a tag."""
     seen: dict[str, list[str]] = {}
-    for _, word, misc in words:
+    for word, misc in itertools.chain.from_iterable(words):
         for key, value in [*misc.items(), *((key, word[key]) for key in word if key not in _COLUMNS)]:
             if key not in _SPACING:
                 seen.setdefault(key, []).append(str(value))
