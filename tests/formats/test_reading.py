@@ -153,7 +153,10 @@ def test_doccano_of_all_generations_in_one_file(tmp_path):
     new |= {"entities": [{"id": 7, "label": "PER", "start_offset": 0, "end_offset": 3}, {"id": 8, "label": "V", "start_offset": 4, "end_offset": 7}]}  # fmt: skip  # noqa: E501
     new |= {"relations": [{"id": 1, "from_id": 8, "to_id": 7, "type": "agent"}]}
     users = [{"label": 3, "start_offset": 0, "end_offset": 3, "user": user} for user in (1, 2)]
-    old = ({"id": 1, "data": "😀 Ann", "label": [[2, 5, "PER"]]}, {"id": 4, "text": "good", "labels": ["pos"]})
+    old = (
+        {"id": 1, "data": "😀 Ann", "label": [[2, 5, "PER"]], "text": "of the metadata"},
+        {"id": 4, "text": "good", "labels": ["pos"]},
+    )
     made, codes = adopted(
         tmp_path, {"d.jsonl": lines(*old, new, {"id": 3, "text": "Cem", "annotations": users, "meta": {}})}
     )
@@ -259,6 +262,10 @@ def cas_of(text: str) -> Any:
     cas.sofa_string, cas.sofa_mime = text, "text/plain"
     one, two = span(begin=2, end=5, value="PER", sure=True), span(begin=10, end=13, value="LOC")
     two.head = one
+    about = types.create_type("webanno.custom.About", "uima.cas.AnnotationBase")
+    for key, kind in (("topic", "uima.cas.String"), ("done", "uima.cas.Boolean"), ("of", span)):
+        types.create_feature(about, key, kind)
+    cas.add_all([about(topic="a, b", done=True), about(of=one)])
     cas.add_all([one, two, relation(begin=10, end=13, Governor=one, Dependent=two, label="in")])
     return cas
 
@@ -290,7 +297,8 @@ def test_cas(tmp_path, form):
         ["sure"],
         {"head", "in"},
     )
-    assert (codes, made.scan.items) == ([], 5)
+    assert set(made.proposal.codebook.document) == {"about_topic", "about_done"}  # a document metadata layer
+    assert (codes, made.scan.items) == (["unread-column"], 8)
 
 
 def test_the_format_can_be_given_and_stays_given(tmp_path):

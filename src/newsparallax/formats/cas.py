@@ -126,7 +126,8 @@ class _Reader:
         for span in spans:
             self._span(span)
         known = {id(one) for one in (*relations, *spans)}
-        others = Counter(one.type.name for one in found if id(one) not in known and "target" not in self._features(one))
+        rest = [one for one in found if id(one) not in known and "target" not in self._features(one)]
+        others = Counter(one.type.name for one in rest if not self._about_document(one))
         for name, count in sorted(others.items()):
             message = f"{count:,} feature structures of {_short(name)} are not read: they mark no text"
             self._markup.refused.append(Refused("unread-column", message, name))
@@ -143,6 +144,25 @@ class _Reader:
             message = f"{count:,} relations of {_short(name)} are not read: their ends are tokens, not spans"
             self._markup.refused.append(Refused("unread-column", message, name))
         return self._markup
+
+    def _about_document(self, one: Any) -> bool:
+        """Take a feature structure with simple values, as of a document metadata layer, as values of the document."""
+        given = {
+            feature: value
+            for feature in sorted(self._features(one) - _OWN)
+            if (value := getattr(one, feature, None)) is not None
+        }
+        if not given or not all(isinstance(value, _SIMPLE) for value in given.values()):
+            return False
+        for feature, value in given.items():
+            key = f"{_short(one.type.name)}_{feature}"
+            known = self._markup.values.get(key)
+            earlier = known.values if known else ()
+            if isinstance(value, bool):
+                self._markup.values[key] = Given("choices", (*earlier, str(value).lower()))
+            else:
+                self._markup.values[key] = Given("textarea", (*earlier, str(value)))
+        return True
 
     def _skipped(self, type_: Any) -> bool:
         name = type_.name

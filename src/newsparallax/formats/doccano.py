@@ -1,7 +1,7 @@
 """doccano's JSON Lines, of all generations.
 
-- `label` (or `labels`): lists [start, end, label], or labels of the text; in the oldest files the text is `data`. Labels
-  of a text that are written by hand, as in sequence-to-sequence projects, are told by their form (`_is_free`).
+- `label` (or `labels`): lists [start, end, label], or labels of the text; in the oldest files the text is `data`.
+  Labels that are written by hand, as in sequence-to-sequence projects, are told by their form (`_is_free`).
 - `annotations`: objects with `start_offset`, `end_offset`, `label` and `user`, who is an annotator of their own.
 - `entities` and `relations`: objects with ids.
 
@@ -21,13 +21,13 @@ from .names import LabelNames
 from .source import Source, json_lines
 
 LAYER = "entities"
-_TAKEN = {"id", "text", "data", "label", "labels", "annotations", "entities", "relations", "Comments", "comments"}
+_TAKEN = {"id", "label", "labels", "annotations", "entities", "relations", "Comments", "comments"}
 
 
 def recognise(source: Source) -> bool:
     """Whether the first object has a text with doccano's lists of labels, annotations or entities."""
     first = source.first
-    if first is None or not isinstance(first.get("text", first.get("data")), str):
+    if first is None or not isinstance(first.get(_text_key(first)), str):
         return False
     if "annotation_id" in first or "_input_hash" in first:
         return False
@@ -41,6 +41,11 @@ def recognise(source: Source) -> bool:
     return others and isinstance(labels, list) and all(_is_triple(part) or isinstance(part, str) for part in labels)
 
 
+def _text_key(value: dict[str, Any]) -> str:
+    """Return the key of the text. Metadata stand beside it and may have either name, but they come later."""
+    return next((key for key in value if key in ("text", "data")), "text")
+
+
 def _is_triple(part: Any) -> bool:
     return isinstance(part, list) and len(part) == 3 and isinstance(part[2], str)
 
@@ -50,11 +55,12 @@ def read(source: Source) -> Iterator[Document]:
     lines = list(json_lines(source))
     free = _is_free(line.value for line in lines)
     for line, value in lines:
-        text = value.get("text", value.get("data"))
+        key = _text_key(value)
+        text = value.get(key)
         if not isinstance(text, str):
             hint = "every line of doccano has `text`; correct or remove the line"
             raise source.error("unknown-shape", "has no text", hint, f"line {line}")
-        rest = {key: part for key, part in value.items() if key not in _TAKEN}
+        rest = {name: part for name, part in value.items() if name not in _TAKEN and name != key}
         name = value.get("id", rest.get("article_id"))
         if isinstance(name, str | int) and "article_id" in rest:
             name = rest.pop("article_id")

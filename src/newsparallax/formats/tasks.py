@@ -19,9 +19,10 @@ _OURS = re.compile(r"a?([0-9]{1,15})")
 def task_of(document: Document) -> dict[str, Any]:
     """Return the task of a document, with one annotation for each annotator. The id of the article is in its data."""
     shown = {} if document.text is None else {TEXT: document.text}
+    others = {f"meta_{key}" if key in ("article_id", TEXT) else key: value for key, value in document.data.items()}
     return {
         "id": document.id,
-        "data": {"article_id": document.id} | shown | {f"{key}": value for key, value in document.data.items()},
+        "data": {"article_id": document.id} | shown | others,
         "annotations": [annotation_of(document, markup, number) for number, markup in enumerate(document.markups, 1)],
     }
 

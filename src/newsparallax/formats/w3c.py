@@ -37,8 +37,8 @@ def companions(path: Path) -> list[Path]:
         values = [line.value for line in json_lines(Source(text.encode(), str(path)))]
     except Exception:  # what is wrong with the file is said where it is read
         return []
-    files = {file for value in values for part in _annotations(value) if (file := _file_of(path, _source(part)[0]))}
-    return sorted(files)
+    names = {_source(part)[0] for value in values for part in _annotations(value)}  # few for many annotations
+    return sorted(file for name in names if (file := _file_of(path, name)))
 
 
 def read(source: Source) -> Iterator[Document]:
