@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from helpers import Dataset
 from newsparallax.adopt import adopt
 from newsparallax.adopt.corpus_folder import Adopted
 from newsparallax.building import build, problems_of
+from newsparallax.cli.adopt import adopt_command
 from newsparallax.corpus import open_corpus
 from newsparallax.errors import ExportError, UsageError
+from newsparallax.formats import Reading
 
 ANN = "http://www.w3.org/ns/anno.jsonld"
 
@@ -208,6 +211,50 @@ def test_conll_has_a_layer_for_each_column_of_tags(tmp_path):
     assert made.scan.items == 3 + 2 + 1
 
 
+CHUNKS = "EU\tNNP\tB-NP\tS-ORG\nhas\tVBZ\tB-VP\tO\n\nAnn\tNNP\tB-NP\tB-PER\nB\tNNP\tI-NP\tE-PER\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "layers", "items"),
+    [("token,_,_,ner", {"ner": 2}, 2), ("token,_,np,_", {"np": 2}, 3), ("_,token,np,ner", {"np": 2, "ner": 2}, 5)],
+)
+def test_the_user_names_columns(tmp_path, capsys, columns, layers, items):
+    written(tmp_path / "in", {"x.tsv": CHUNKS})
+    assert adopt_command([tmp_path / "in", tmp_path / "corpus"], columns=columns) == 0
+    corpus = open_corpus(tmp_path / "corpus")
+    assert {name: len(layer.labels) for name, layer in corpus.context.codebook.layers.items()} == layers
+    assert f"{items} items" in capsys.readouterr().out
+    assert list(problems_of(corpus)) == []  # a build knows the columns from formats.toml
+
+
+def test_the_user_names_columns_of_conllu(tmp_path):
+    text = "1\tAnn\tPROPN\tB-PER\n2\tmet\tVERB\tO\n\n"
+    source = written(tmp_path / "in", {"x": text})
+    made = adopt([source], tmp_path / "corpus", None, Reading("conllu", ("id", "token", "_", "ner")))
+    assert (list(made.proposal.codebook.layers), made.scan.items) == (["ner"], 1)
+    assert list(problems_of(open_corpus(tmp_path / "corpus"))) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ("token,ner", "has 4 columns; 2 are named"),
+        ("token,pos,_,_", "column 2 (pos) has 'NNP', which is no tag"),
+        ("a,b,c,d", "--columns needs `token` once"),
+        ("token,_,_,_", "needs a name for each column of tags"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(tmp_path, columns, says):
+    file = written(tmp_path / "in", {"x.tsv": CHUNKS}) / "x.tsv"
+    with pytest.raises((ExportError, UsageError), match=re.escape(says)):
+        adopt_command([file, tmp_path / "corpus"], columns=columns)
+
+
+def test_columns_belong_to_some_formats(tmp_path):
+    with pytest.raises(UsageError, match="files of brat have no columns to name"):
+        adopt_command([tmp_path, tmp_path / "corpus"], format_="brat", columns="token,x")
+
+
 def test_conllu_reads_word_ranges_and_named_columns(tmp_path):
     def word(name: str, form: str, misc: str) -> str:
         return "\t".join([name, form, *"_" * 7, misc]) + "\n"
@@ -225,6 +272,15 @@ def test_conllu_reads_word_ranges_and_named_columns(tmp_path):
 def test_conllu_plus(tmp_path):
     made, codes = adopted(tmp_path, {"x": "# global.columns = ID FORM NE\n1\tAnn\tB-PER\n2\tmet\tO\n\n"})
     assert (codes, made.scan.items) == ([], 1)
+
+
+def test_an_empty_node_at_the_end_of_a_sentence_does_not_hide_the_end(tmp_path):
+    def word(name: str, form: str, misc: str = "_") -> str:
+        return "\t".join([name, form, *"_" * 7, misc]) + "\n"
+
+    first = word("1-2", "Ann's") + word("1", "Ann") + word("2", "'s") + word("2.1", "hat") + "\n"
+    made, codes = adopted(tmp_path, {"x": first + word("1", "Bob", "NER=B-PER") + word("2", "met", "NER=O") + "\n"})
+    assert (made.scan.fields["text"].length, codes) == (len("Ann's\nBob met"), ["unread-column"])
 
 
 def test_web_annotations_with_their_text_beside_them(tmp_path):
@@ -303,7 +359,7 @@ def test_cas(tmp_path, form):
 
 def test_the_format_can_be_given_and_stays_given(tmp_path):
     files = {"a.x": "Ann B-PER\nmet O\n"}
-    adopt([written(tmp_path / "in", files) / "a.x"], tmp_path / "corpus", None, "conll")
+    adopt([written(tmp_path / "in", files) / "a.x"], tmp_path / "corpus", None, Reading("conll"))
     folder = open_corpus(tmp_path / "corpus")
     assert (tmp_path / "corpus/annotations/exports/formats.toml").read_text(encoding="utf-8") == '"a.x" = "conll"\n'
     assert list(problems_of(folder)) == []

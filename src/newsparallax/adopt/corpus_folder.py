@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 import tomlkit
@@ -36,7 +37,7 @@ from ..exports import (
     without_names,
     write,
 )
-from ..formats import FORMATS, FormatName, companions, declared, is_of_format, recognised_file
+from ..formats import FORMATS, FormatName, Reading, companions, declared, is_of_format, recognised_file
 from ..text import plural
 from .label_config_reader import read_config
 from .propose import ID_FIELDS, Proposal, propose
@@ -76,17 +77,17 @@ class Adopted:
     unread: list[Path] = field(default_factory=list)  # files in the given folders that are not exports
 
 
-def adopt(sources: list[Path], place: Path, config: Path | None = None, format_: FormatName | None = None) -> Adopted:
+def adopt(sources: list[Path], place: Path, config: Path | None = None, given: Reading | None = None) -> Adopted:
     """Make the corpus folder `place`, which must be missing or empty, from export files or folders of them.
 
-    `config` is a labelling configuration. `format_` is the format of all files; None means that their content decides.
+    `config` is a labelling configuration. `given` is the format of all files; None means that their content decides.
     Raises UsageError and ExportError before anything is written.
     """
     _refuse_taken(place)
     named, place = place, place.absolute()
     configuration = read_config(_read_xml(config)) if config else None
     unpack = Unpacker()
-    exports = _read_exports(sources, unpack, format_)
+    exports = _read_exports(sources, unpack, given)
     people = People()
     for export in exports:
         if export.format is not None:  # has no names: the reader gives numbers
@@ -109,7 +110,7 @@ def adopt(sources: list[Path], place: Path, config: Path | None = None, format_:
     place.parent.mkdir(parents=True, exist_ok=True)
     with work_folder(place) as aside:
         draft = aside / place.name
-        _write_exports(exports, draft / "annotations" / "exports", given=format_ is not None)
+        _write_exports(exports, draft / "annotations" / "exports", given)
         write_registries(draft / "annotations", proposal, source)
         (draft / SCHEMAS).mkdir()
         generate(open_corpus(draft))
@@ -185,17 +186,18 @@ def _read_xml(path: Path) -> Element:
     return root
 
 
-def _read_exports(sources: list[Path], unpack: Unpacker, format_: FormatName | None = None) -> list[Export]:
+def _read_exports(sources: list[Path], unpack: Unpacker, given: Reading | None = None) -> list[Export]:
     """Return all exports with their tasks, in the given order; the names of the copies are unique."""
     exports: list[Export] = []
     taken: set[str] = set()
     single = [source for source in sources if not source.is_dir()]
+    format_ = given.format if given else None
     known = {source: format_ or recognised_file(source) for source in single} if len(single) > 1 or format_ else {}
     beside = {file for source, its in known.items() if its for file in companions(its, source)}
     for source in sources:
         if source in beside:
             continue
-        files = _exports_in(source, format_) if source.is_dir() else [source]
+        files = _exports_in(source, given) if source.is_dir() else [source]
         if not files:
             others = _some([path.name for path in ignored_files(source)], 3)
             found_there = f"; it contains {others}" if others else ""
@@ -205,7 +207,7 @@ def _read_exports(sources: list[Path], unpack: Unpacker, format_: FormatName | N
             if is_packed(bytes(content[:4])):
                 plain = unpack(path, str(path))
                 content = read_mapped(plain, str(path))
-            tasks, its = split_export(content, str(path), plain, format_)
+            tasks, its = split_export(content, str(path), plain, given)
             name = path.relative_to(source).as_posix() if source.is_dir() else path.name
             near = companions(its, plain) if its else []
             exports.append(Export(path, plain, _free_name(name, taken, foreign=its is not None), tasks, its, near))
@@ -225,14 +227,14 @@ def _declared(exports: list[Export]) -> dict[str, list[str]]:
     return labels
 
 
-def _exports_in(folder: Path, format_: FormatName | None = None) -> list[Path]:
+def _exports_in(folder: Path, given: Reading | None = None) -> list[Path]:
     """Return the exports in a folder, including those without a suffix, which Label Studio's storage targets write.
 
-    With `format_`, return the files of that format.
+    With `given`, return the files of that format.
     """
-    if format_ is not None:
+    if given is not None:
         files = [*export_files(folder), *ignored_files(folder)]
-        return sorted((file for file in files if is_of_format(file, format_)), key=Path.as_posix)
+        return sorted((file for file in files if is_of_format(file, given)), key=Path.as_posix)
     bare = [path for path in ignored_files(folder) if not path.suffix and _begins_as_json(path)]
     return sorted([*export_files(folder), *bare], key=Path.as_posix)
 
@@ -295,7 +297,7 @@ def _clean(raw: memoryview, numbers: Numbers) -> bytes | memoryview:
     return write(without_names(parse(bytes(raw)), numbers)) if numbers.changed or may_name(raw) else raw
 
 
-def _write_exports(exports: list[Export], folder: Path, *, given: bool) -> None:
+def _write_exports(exports: list[Export], folder: Path, given: Reading | None) -> None:
     """Copy exports without names byte for byte; rewrite the others as lists (or lines) of tasks without names.
 
     Files of other tools are always copied, with the files beside them. With `given`, formats.toml keeps their format.
@@ -316,7 +318,11 @@ def _write_exports(exports: list[Export], folder: Path, *, given: bool) -> None:
                 sink.write(bytes(_clean(raw, export.numbers)).replace(b"\r", b" ").replace(b"\n", b" "))
             sink.write(b"\n" if lines else b"\n]\n")
     if given:
-        formats = {export.name: export.format for export in exports}
+        value: Any = given.format
+        if given.columns:
+            value = tomlkit.inline_table()
+            value.update({"format": given.format, "columns": list(given.columns)})
+        formats = {export.name: value for export in exports}
         (folder / GIVEN).write_text(tomlkit.dumps(formats), encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ import typer
 
 from ..adopt import adopt, report
 from ..errors import UsageError
-from ..formats import FormatName
+from ..formats import COLUMNED, TOKEN, FormatName, Reading
 from . import console
 
 
@@ -33,6 +33,14 @@ def adopt_command(
             help="The format of all files, if not that of Label Studio. Default: the content of each file decides.",
         ),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME,...",
+            help="For columns of tokens, what each one is: `token`, the name of a layer for tags such as B-PER, or `_` "
+            "for a column to leave out. Without --format, the format is conll.",
+        ),
+    ] = None,
 ) -> int:
     """Start the corpus folder DIR from annotations: exports of Label Studio, or files of another tool.
 
@@ -44,7 +52,22 @@ def adopt_command(
     if len(paths) < 2:
         raise UsageError("expected one or more exports and a folder", hint="newsparallax adopt EXPORT... DIR")
     with console.interruptible(f"{paths[-1]} is complete or unchanged"):
-        adopted = adopt(paths[:-1], paths[-1], config, format_)
+        adopted = adopt(paths[:-1], paths[-1], config, _reading(format_, columns))
     for line in report(adopted):
         console.out.print(console.on_a_line(line))
     return console.DONE
+
+
+def _reading(format_: FormatName | None, columns: str | None) -> Reading | None:
+    if columns is None:
+        return Reading(format_) if format_ else None
+    names = tuple(name.strip() for name in columns.split(","))
+    hint = "expected something like --columns token,_,_,ner"
+    if format_ not in (None, *COLUMNED):
+        raise UsageError(f"files of {format_} have no columns to name", hint="leave out --columns")
+    if names.count(TOKEN) != 1:
+        raise UsageError(f"--columns needs `{TOKEN}` once: {columns}", hint=hint)
+    layers = [name for name in names if name not in (TOKEN, "_")]
+    if not layers or len({*layers}) < len(layers) or "" in layers:
+        raise UsageError(f"--columns needs a name for each column of tags, each one different: {columns}", hint=hint)
+    return Reading(format_ or "conll", names)

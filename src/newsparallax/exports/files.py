@@ -31,7 +31,17 @@ import pyarrow as pa
 
 from .._util import parser_words
 from ..errors import ExportError
-from ..formats import FORMATS, LOSSES, FormatName, companions, documents, recognised, recognised_file, task_json
+from ..formats import (
+    FORMATS,
+    LOSSES,
+    FormatName,
+    Reading,
+    companions,
+    documents,
+    recognised,
+    recognised_file,
+    task_json,
+)
 from .compressed import is_export, is_packed
 from .decode import FAST, SCAN, SLOW, WRAPPERS, Cutter
 from .formats import not_json, refuse_binary, unknown_shape
@@ -114,7 +124,7 @@ def _located(opened: Callable[[], OpenFile], content: memoryview, slices: list[m
 GIVEN = "formats.toml"  # in the folder of the exports: the formats of files whose content does not decide
 
 
-def given_formats(root: Path) -> dict[str, FormatName]:
+def given_formats(root: Path) -> dict[str, Reading]:
     """Return the formats that formats.toml gives, by file. Raises ExportError where it cannot be read."""
     try:
         given = tomllib.loads((root / GIVEN).read_text(encoding="utf-8"))
@@ -123,11 +133,18 @@ def given_formats(root: Path) -> dict[str, FormatName]:
     except (OSError, ValueError) as error:
         hint = 'expected lines such as "FILE" = "brat"'
         raise ExportError("unreadable-file", f"cannot be read: {error}", file=GIVEN, hint=hint) from None
-    for name, format_ in given.items():
-        if format_ not in FORMATS:
-            hint = f"expected one of {', '.join(FORMATS)}"
-            raise ExportError("unknown-shape", f"{format_!r} is not a format", file=GIVEN, place=name, hint=hint)
-    return given
+    return {name: _reading(name, value) for name, value in given.items()}
+
+
+def _reading(name: str, value: Any) -> Reading:
+    format_, columns = (value.get("format"), value.get("columns")) if isinstance(value, dict) else (value, [])
+    if format_ not in FORMATS:
+        hint = f"expected one of {', '.join(FORMATS)}"
+        raise ExportError("unknown-shape", f"{format_!r} is not a format", file=GIVEN, place=name, hint=hint)
+    if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
+        hint = 'expected a list such as ["token", "_", "ner"]'
+        raise ExportError("unknown-shape", f"{columns!r} are no columns", file=GIVEN, place=name, hint=hint)
+    return Reading(format_, tuple(columns))
 
 
 def export_files(root: Path) -> list[Path]:
@@ -147,10 +164,14 @@ def _sorted_out(root: Path) -> tuple[list[Path], list[Path]]:
     named = {path for path in files if is_export(path.name) or path.relative_to(root).as_posix() in given}
     if len(named) == len(files):
         return files, []
-    formats = {path: given.get(path.relative_to(root).as_posix()) or recognised_file(path) for path in files}
+    formats = {path: _format_of(path, given.get(path.relative_to(root).as_posix())) for path in files}
     beside = {other for path, format_ in formats.items() if format_ for other in companions(format_, path)}
     read = [path for path in files if path in named or (formats[path] and path not in beside)]
     return read, [path for path in files if path not in beside and path not in {*read}]
+
+
+def _format_of(path: Path, given: Reading | None) -> FormatName | None:
+    return given.format if given else recognised_file(path)
 
 
 def _files(root: Path) -> list[Path]:
@@ -188,10 +209,10 @@ def _unreadable(error: OSError, name: str) -> ExportError:
 
 
 def split_tasks(
-    content: memoryview, name: str, path: Path | None = None, format_: FormatName | None = None
+    content: memoryview, name: str, path: Path | None = None, given: Reading | None = None
 ) -> list[memoryview]:
     """Return the tasks of `split_export`."""
-    return split_export(content, name, path, format_).tasks
+    return split_export(content, name, path, given).tasks
 
 
 class Split(NamedTuple):
@@ -201,22 +222,23 @@ class Split(NamedTuple):
     format: FormatName | None = None
 
 
-def split_export(content: memoryview, name: str, path: Path | None = None, format_: FormatName | None = None) -> Split:
+def split_export(content: memoryview, name: str, path: Path | None = None, given: Reading | None = None) -> Split:
     """Split an export into the raw JSON of its tasks, in order; a file of another tool gives the tasks made from it.
 
-    `path` is the place of the file, where others may lie beside it. `format_` is the name of its format; None means
-    that the content decides. Raises ExportError (`empty-file`, `not-utf8`, `not-json`, `truncated-json`,
+    `path` is the place of the file, where others may lie beside it. `given` is its format; None means that the content
+    decides. Raises ExportError (`empty-file`, `not-utf8`, `not-json`, `truncated-json`,
     `unknown-shape`, `no-text`).
     """
-    if format_ is None:
+    if given is None:
         try:
             return Split(_split_tasks(content, name))
         except ExportError:
             format_ = recognised(bytes(content), name, path)
             if format_ is None:
                 raise
-    made = documents(format_, bytes(content), name, path)
-    return Split([memoryview(task_json(document)) for document in made], format_)
+            given = Reading(format_)
+    made = documents(given.format, bytes(content), name, path, given.columns)
+    return Split([memoryview(task_json(document)) for document in made], given.format)
 
 
 def _split_tasks(content: memoryview, name: str) -> list[memoryview]:

@@ -16,8 +16,15 @@ from typing import Any, Literal, NamedTuple
 from ..errors import ExportError
 from . import label_studio
 from .document import Document, Given, Kind, Link, Mark, Markup, Refused
-from .source import HEAD, Source
+from .source import HEAD, TOKEN, Source
 from .tasks import TEXT, control_name, task_json, task_of
+
+
+class Reading(NamedTuple):
+    """How files are read that the user decides on: the format, and the meaning of each column, in CoNLL formats."""
+
+    format: FormatName
+    columns: tuple[str, ...] = ()
 
 
 class Format(NamedTuple):
@@ -35,6 +42,7 @@ class Format(NamedTuple):
 FormatName = Literal["cas", "w3c", "spacy", "brat", "conllu", "conll", "doccano", "prodigy"]
 
 Target = Literal["brat", "conll", "conllu", "doccano", "prodigy", "spacy", "cas", "cas-json", "w3c", "label-studio"]
+COLUMNED: tuple[FormatName, ...] = ("conll", "conllu")  # formats whose columns the user can name
 LOSSES = "LOSSES.json"  # beside written files: what the format could not hold
 
 FORMATS: dict[FormatName, Format] = {  # the first that recognises a file decides
@@ -55,11 +63,12 @@ def recognised(content: bytes, name: str, path: Path | None = None) -> FormatNam
     return next((key for key, format_ in FORMATS.items() if format_.code.recognise(source)), None)
 
 
-def is_of_format(path: Path, format_: FormatName) -> bool:
-    """Whether a file can be read and begins like a file of a format."""
+def is_of_format(path: Path, reading: Reading) -> bool:
+    """Whether a file can be read and begins like a file of a format, with the given columns if there are any."""
     try:
         with path.open("rb") as handle:
-            return bool(FORMATS[format_].code.recognise(Source(handle.read(HEAD), path.name, path)))
+            source = Source(handle.read(HEAD), path.name, path, reading.columns)
+        return bool(FORMATS[reading.format].code.recognise(source))
     except OSError:
         return False
 
@@ -87,10 +96,12 @@ def declared(format_: FormatName, files: Iterable[Path]) -> dict[str, list[str]]
     return dict(find(files)) if find else {}
 
 
-def documents(format_: FormatName, content: bytes, name: str, path: Path | None = None) -> Iterator[Document]:
+def documents(
+    format_: FormatName, content: bytes, name: str, path: Path | None = None, columns: tuple[str, ...] = ()
+) -> Iterator[Document]:
     """Yield the documents of a file. Raises ExportError with file, place and what was expected."""
     try:
-        yield from FORMATS[format_].code.read(Source(content, name, path))
+        yield from FORMATS[format_].code.read(Source(content, name, path, columns))
     except OSError as error:
         message, hint = f"cannot be read: {error.strerror}", "check the permissions of the files beside it"
         raise ExportError("unreadable-file", message, file=name, hint=hint) from None
@@ -109,9 +120,11 @@ def write_documents(to: Target, made: Iterable[Document], folder: Path, *, predi
 
 
 __all__ = [
+    "COLUMNED",
     "FORMATS",
     "LOSSES",
     "TEXT",
+    "TOKEN",
     "Document",
     "Format",
     "FormatName",
@@ -120,6 +133,7 @@ __all__ = [
     "Link",
     "Mark",
     "Markup",
+    "Reading",
     "Refused",
     "Target",
     "companions",

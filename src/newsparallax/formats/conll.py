@@ -1,8 +1,10 @@
 """Columns of tokens, as in CoNLL-2003: a token on each line, an empty line after each sentence.
 
-Every column whose values are all tags (O, B-X, I-X, also E-, S-, L- and U-) is a layer: `entities` for the last one.
-The text is put together from the tokens, with a space between them and a line break after each sentence, because the
-file does not have it. Other columns are reported once for each document, and are not read.
+Every column whose values are all tags (O, B-X, I-X, also E-, S-, L-, U-, M- and W-) is a layer: `entities` for the last
+one. The user may name the columns instead. IOB1, IOB2, IOBES, BILOU and BMEWO need not be told apart: I- after another
+label begins a span in all of them, and B-, S-, U- and W- always do. The text is put together from the tokens, with a
+space between them and a line break after each sentence, because the file does not have it. Other columns are reported
+once for each document, and are not read.
 
 Source: the description of the shared task of CoNLL-2003.
 """
@@ -17,11 +19,12 @@ from pathlib import Path
 from ..text import token_edges
 from .document import Document, Mark, Markup, Refused, crossing
 from .names import LabelNames
-from .source import Source
+from .source import IGNORED, TOKEN, Source
 
 LAYER = "entities"
 START = "-DOCSTART-"
-_TAG = re.compile(r"O|[BIESLU]-\S+")
+TAG = re.compile(r"O|[BIESLUMW]-\S+")
+_OF_OTHER_SCHEMES = {"M": "I", "W": "S"}  # BMEWO
 _SAMPLE = 2000  # lines by which tag columns are recognised
 
 
@@ -40,6 +43,8 @@ def recognise(source: Source) -> bool:
     if not rows or len(rows[0]) < 2 or 2 * len(whole) <= len(rows):
         return False
     rows = whole
+    if source.columns:
+        return len(rows[0]) == len(source.columns)
     if len(rows[0]) == 10 and all(row[0].replace("-", "").replace(".", "").isdigit() for row in rows):
         return False  # CoNLL-U
     tags = _tag_columns(rows)
@@ -48,7 +53,7 @@ def recognise(source: Source) -> bool:
 
 def _is_comment(line: str) -> bool:
     """Whether a line is a comment, and not the token # with its tags."""
-    named = line.startswith(("# ", "#\t")) and not _TAG.fullmatch(_columns(line)[-1])
+    named = line.startswith(("# ", "#\t")) and not TAG.fullmatch(_columns(line)[-1])
     return line.startswith("# id = ") or named
 
 
@@ -64,7 +69,7 @@ def _word_column(rows: list[list[str]]) -> int:
 
 def _tag_columns(rows: list[list[str]]) -> list[int]:
     width = min(map(len, rows))
-    fits = [at for at in range(1, width) if all(_TAG.fullmatch(row[at]) for row in rows)]
+    fits = [at for at in range(1, width) if all(TAG.fullmatch(row[at]) for row in rows)]
     return [at for at in fits if any(row[at] != "O" for row in rows)] or fits[-1:]
 
 
@@ -78,6 +83,7 @@ class Tags:
     def take(self, tag: str, start: int, end: int) -> None:
         """Take the tag of the token at `[start, end)`; I- without a span of its type before it begins one."""
         prefix, _, label = tag.partition("-")
+        prefix = _OF_OTHER_SCHEMES.get(prefix, prefix)
         if tag == "O" or tag in ("_", "-", ""):
             self.end()
             return
@@ -108,10 +114,14 @@ def read(source: Source) -> Iterator[Document]:
     lines = re.split(r"\r\n|\n", source.text)
     rows = [_columns(line) for line in lines if line.strip() and not line.startswith(START) and not _is_comment(line)]
     rows = [row for row in rows if len(row) == len(rows[0])]
-    columns = _tag_columns(rows) if rows else []
-    word = _word_column(rows) if rows else 0
-    if not columns:
-        hint = "every token needs a tag such as O, B-PER or I-PER in one column"
+    if source.columns:
+        layers, word = _named_columns(source, rows)
+    else:
+        columns = _tag_columns(rows) if rows else []
+        layers = {at: LAYER if at == columns[-1] else f"column_{at + 1}" for at in columns}
+        word = _word_column(rows) if rows else 0
+    if not layers:
+        hint = "every token needs a tag such as O, B-PER or I-PER in one column; --columns names the columns"
         raise source.error("unknown-shape", "has no column of tags", hint)
     part: list[tuple[int, str]] = []
     number = 0
@@ -119,17 +129,33 @@ def read(source: Source) -> Iterator[Document]:
         if line.startswith(START):
             if part and any(text.strip() for _, text in part):
                 number += 1
-                yield _document(source, number, part, columns, word)
+                yield _document(source, number, part, layers, word)
             part = []
         else:
             part.append((at, line))
     if any(text.strip() for _, text in part):
-        yield _document(source, number + 1, part, columns, word)
+        yield _document(source, number + 1, part, layers, word)
 
 
-def _document(source: Source, number: int, lines: list[tuple[int, str]], columns: list[int], word: int) -> Document:
+def _named_columns(source: Source, rows: list[list[str]]) -> tuple[dict[int, str], int]:
+    """Return the columns of tags with their layers, and the column of the words, as the user names them."""
+    names = source.columns
+    if rows and len(rows[0]) != len(names):
+        hint = f"name each column, and those to leave out `{IGNORED}`"
+        message = f"has {len(rows[0])} columns; {len(names)} are named"
+        raise source.error("unknown-shape", message, hint, f"the line {' '.join(rows[0])[:60]!r}")
+    layers = {at: name for at, name in enumerate(names) if name not in (TOKEN, IGNORED)}
+    for at, name in layers.items():
+        wrong = next((row[at] for row in rows if not TAG.fullmatch(row[at])), None)
+        if wrong is not None and not any(TAG.fullmatch(row[at]) for row in rows):
+            hint = f"expected tags such as O, B-PER or I-PER; name the column `{IGNORED}` to leave it out"
+            raise source.error("unknown-shape", f"column {at + 1} ({name}) has {wrong!r}, which is no tag", hint)
+    return layers, names.index(TOKEN)
+
+
+def _document(source: Source, number: int, lines: list[tuple[int, str]], layers: dict[int, str], word: int) -> Document:
     markup = Markup()
-    layers = {at: LAYER if at == columns[-1] else f"column_{at + 1}" for at in columns}
+    width = max(*layers, word) + 1
     tags = {at: Tags(name, markup) for at, name in layers.items()}
     pieces: list[str] = []
     length = 0
@@ -148,14 +174,15 @@ def _document(source: Source, number: int, lines: list[tuple[int, str]], columns
             continue
         if _is_comment(line):
             continue
-        if len(row) <= columns[-1]:
+        if len(row) < width:
             hint = "correct the line; an empty line ends a sentence"
-            raise source.error(
-                "unknown-shape", f"has {len(row)} columns; expected more than {columns[-1]}", hint, f"line {at}"
-            )
+            message = f"has {len(row)} columns; expected more than {width - 1}"
+            raise source.error("unknown-shape", message, hint, f"line {at}")
         for place, reader in tags.items():
             reader.take(row[place], length, length + len(row[word]))
-        unread |= {other for other in range(word + 1, len(row)) if other not in tags and row[other] not in ("_", "-X-")}
+        if not source.columns:
+            others = (other for other in range(word + 1, len(row)) if other not in tags)
+            unread |= {other for other in others if row[other] not in ("_", "-X-")}
         pieces += [row[word], " "]
         length += len(row[word]) + 1
     for column in tags.values():

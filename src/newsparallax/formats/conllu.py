@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from .._util import require
-from .conll import LAYER, Tags, flat
+from .conll import LAYER, TAG, Tags, flat
 from .document import Document, Markup, Refused
 from .names import LabelNames
-from .source import Source
+from .source import IGNORED, TOKEN, Source
 
 _LINE = re.compile(r"(?:\d+(?:-\d+|\.\d+)?)\t[^\t\n]+(?:\t[^\t\n]*){1,}")
-_TAG = re.compile(r"O|[BIESLU]-\S+")
 _COLUMNS = ["id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc"]
 _ESCAPED = {" ": r"\s", "\t": r"\t", "\n": r"\n", "\r": r"\r", "|": r"\p", "\\": r"\\"}
 _PLAIN = {escape: plain for plain, escape in _ESCAPED.items()}
@@ -36,6 +35,8 @@ def recognise(source: Source) -> bool:
     lines = [line for line in source.head.splitlines() if line.strip()]
     first = next((line for line in lines if not line.startswith("#")), "")
     declared = any(line.startswith("# global.columns") for line in lines[:1])
+    if source.columns:
+        return first.count("\t") == len(source.columns) - 1
     return bool(_LINE.fullmatch(first)) and (declared or first.count("\t") == 9)
 
 
@@ -47,11 +48,17 @@ def read(source: Source) -> Iterator[Document]:
     text = re.sub(r"\r\n?", "\n", source.text)
     try:
         sentences = conllu.parse(
-            text, field_parsers={"misc": lambda row, at: row[at], "feats": lambda row, at: row[at]}
+            text,
+            fields=_fields(source),
+            field_parsers={"misc": lambda row, at: row[at], "feats": lambda row, at: row[at]},
         )
     except (conllu.exceptions.ParseException, ValueError, IndexError, KeyError) as error:
         hint = "correct the line; the columns of CoNLL-U are separated by tabs"
         raise source.error("unknown-shape", f"is not CoNLL-U: {' '.join(str(error).split())[:200]}", hint) from None
+    known = {key for sentence in sentences for word in sentence for key in word}
+    if source.columns and not {"id", "form"} <= known:
+        hint = "name the columns as CoNLL-U does, such as --columns id,token,_,ner"
+        raise source.error("unknown-shape", "has no columns for numbers and words", hint)
     number = 0
     part: list[Any] = []
     for sentence in sentences:
@@ -62,6 +69,13 @@ def read(source: Source) -> Iterator[Document]:
         part.append(sentence)
     if part:
         yield _document(source, number + 1, part)
+
+
+def _fields(source: Source) -> list[str] | None:
+    """Return the names that the user gives to the columns, in the form of the library; None means those of the file."""
+    named = ("form" if name == TOKEN else name for name in source.columns)
+    fields = [f"_{at}" if name == IGNORED else name for at, name in enumerate(named)]
+    return fields or None
 
 
 def _starts(sentence: Any) -> bool:
@@ -142,7 +156,7 @@ def _layers(words: list[list[tuple[Any, dict[str, str]]]]) -> list[str]:
     return [
         key
         for key, values in seen.items()
-        if all(value == "_" or _TAG.fullmatch(value) for value in values) and any(value != "_" for value in values)
+        if all(value == "_" or TAG.fullmatch(value) for value in values) and any(value != "_" for value in values)
     ]
 
 
@@ -152,7 +166,7 @@ def _tag(word: Any, misc: dict[str, str], key: str) -> str:
 
 def _unread(word: Any, misc: dict[str, str], layers: list[str]) -> Iterator[str]:
     for key, value in word.items():
-        if key not in ("id", "form", "misc", *layers) and value not in (None, "_", ""):
+        if key not in ("id", "form", "misc", *layers) and not key.startswith("_") and value not in (None, "_", ""):
             yield key.upper() if key in _COLUMNS else key
     yield from (f"MISC {key}" for key in misc if key and key not in (*layers, *_SPACING))
 

@@ -14,13 +14,18 @@ from ..errors import ExportError
 HEAD = 1 << 16  # bytes by which a format is recognised
 LONG = 1 << 26  # bytes that are read where the first object of JSON is longer
 BOM = "\ufeff"
+TOKEN = "token"  # the name of the column of the words
+IGNORED = "_"
 
 
 class Source:
-    """A file to read. `text` and `lines` raise ExportError for content that is not UTF-8."""
+    """A file to read. `columns` has the names that the user gives to its columns: TOKEN, IGNORED, or that of a layer.
 
-    def __init__(self, content: bytes, name: str, path: Path | None = None):
-        self.content, self.name, self.path = content, name, path
+    `text` and `lines` raise ExportError for content that is not UTF-8.
+    """
+
+    def __init__(self, content: bytes, name: str, path: Path | None = None, columns: tuple[str, ...] = ()):
+        self.content, self.name, self.path, self.columns = content, name, path, columns
 
     @cached_property
     def head(self) -> str:
