@@ -139,6 +139,8 @@ def test_what_is_wrong_in_a_brat_file_is_refused_line_by_line(tmp_path):
         ({"x.spacy": __import__("zlib").compress(b"attrs tokens")}, "is not a DocBin that spaCy can read"),
         ({"x.xmi": '<xmi:XMI xmlns:xmi="http://www.omg.org/XMI"/>'}, "without its type system"),
         ({"x.json": '{"%TYPES": {}, "%FEATURE_STRUCTURES": [{"%ID": 1, "%TYPE": "a.B"}]}'}, "is not a CAS"),
+        ({"x.xml": "<GateDocument><a></GateDocument>"}, "is not XML of GATE"),
+        ({"x.xml": "<GateDocument/>"}, "has no TextWithNodes"),
         ({"x.json": json.dumps({"@context": ANN, "target": {"source": "../t", "selector": {}}})}, "has no text for"),
     ],
 )  # fmt: skip
@@ -331,6 +333,29 @@ def test_a_missing_library_is_named_with_how_to_install_it(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "cassis", None)
     with pytest.raises(UsageError, match=r"^dkpro-cassis is not installed\n  `make \.venv/formats` installs it$"):
         adopt([file], tmp_path / "corpus")
+
+
+def test_gate_json_counts_utf16_units(tmp_path):
+    entities = {"Person": [{"indices": [3, 6], "gender": "f"}, {"indices": [3]}], "Odd": 1}
+    tweet = {"text": "😀 Ann met", "entities": entities, "id_str": "7"}
+    sets = {"": {"annotations": [{"type": "Verb", "start": 7, "end": 10, "id": 1, "features": {"n": 1}}, {}]}}
+    _, codes = adopted(tmp_path, {"x": lines(tweet, {"text": "😀 Ann met", "annotation_sets": sets})})
+    assert codes == ["bad-record"] * 3
+    result = build(open_corpus(tmp_path / "corpus"), tmp_path / "out", verify=False)
+    assert [row["quote"] for row in Dataset(result.place).rows("votes")] == ["Ann", "met"]
+
+
+def test_gate_xml(tmp_path):
+    feature = "<Feature><Name>gender</Name><Value>f</Value></Feature>"
+    spans = f'<Annotation Id="1" Type="Person" StartNode="3" EndNode="6">{feature}</Annotation>'
+    spans += '<Annotation Id="2" Type="Person" StartNode="3" EndNode="99"/>'
+    text = '😀 <Node id="3"/>Ann<Node id="6"/> &amp; Bob'
+    xml = f'<?xml version="1.0"?><GateDocument><TextWithNodes>{text}</TextWithNodes><AnnotationSet Name="Key">{spans}'
+    made, codes = adopted(tmp_path, {"x.xml": f"{xml}</AnnotationSet></GateDocument>"})
+    assert codes == ["bad-record"]
+    assert list(made.proposal.codebook.layers) == ["key"]
+    result = build(open_corpus(tmp_path / "corpus"), tmp_path / "out", verify=False)
+    assert [row["quote"] for row in Dataset(result.place).rows("votes")] == ["Ann"]
 
 
 def test_columns_may_number_the_words(tmp_path):

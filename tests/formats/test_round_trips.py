@@ -25,7 +25,9 @@ from newsparallax.formats import (
     write_documents,
 )
 
-EXACT = [name for name in FORMATS if name != "conll"]  # a file of CoNLL-2003 does not have the text
+EXACT = [
+    name for name in FORMATS if name not in ("conll", "gate")
+]  # CoNLL-2003 does not have the text; GATE is only read
 AWKWARD = [
     "a",
     "b",

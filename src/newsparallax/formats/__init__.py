@@ -39,7 +39,7 @@ class Format(NamedTuple):
         return import_module(f".{self.module}", __package__)
 
 
-FormatName = Literal["cas", "w3c", "spacy", "brat", "conllu", "conll", "doccano", "prodigy"]
+FormatName = Literal["cas", "w3c", "gate", "spacy", "brat", "conllu", "conll", "doccano", "prodigy"]
 
 Target = Literal["brat", "conll", "conllu", "doccano", "prodigy", "spacy", "cas", "cas-json", "w3c", "label-studio"]
 COLUMNED: tuple[FormatName, ...] = ("conll", "conllu")  # formats whose columns the user can name
@@ -48,6 +48,7 @@ LOSSES = "LOSSES.json"  # beside written files: what the format could not hold
 FORMATS: dict[FormatName, Format] = {  # the first that recognises a file decides
     "cas": Format("UIMA CAS (INCEpTION), XMI or JSON", "cas"),
     "w3c": Format("W3C Web Annotation JSON-LD", "w3c"),
+    "gate": Format("GATE JSON or XML", "gate"),
     "spacy": Format("spaCy DocBin", "docbin"),
     "brat": Format("brat stand-off", "brat"),
     "conllu": Format("CoNLL-U", "conllu"),
