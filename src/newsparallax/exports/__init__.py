@@ -5,7 +5,7 @@
 personal data of annotators, and separates people who share a user number.
 """
 
-from .compressed import NAMES_READ, PACKED, SUFFIXES, Unpacker, is_packed, pieces
+from .compressed import NAMES_READ, PACKED, SUFFIXES, Unpacker, is_export, is_packed, pieces
 from .decode import DecodedAnnotation, DecodedTask, continues, decode_task, kind_of
 from .files import (
     GIVEN,
@@ -15,6 +15,7 @@ from .files import (
     Slices,
     Version,
     export_files,
+    files_beside,
     ignored_files,
     read_mapped,
     split_export,
@@ -61,7 +62,9 @@ __all__ = [
     "continues",
     "decode_task",
     "export_files",
+    "files_beside",
     "ignored_files",
+    "is_export",
     "is_packed",
     "kind_of",
     "may_name",

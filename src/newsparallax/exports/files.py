@@ -165,9 +165,18 @@ def _sorted_out(root: Path) -> tuple[list[Path], list[Path]]:
     if len(named) == len(files):
         return files, []
     formats = {path: _format_of(path, given.get(path.relative_to(root).as_posix())) for path in files}
-    beside = {other for path, format_ in formats.items() if format_ for other in companions(format_, path)}
+    beside = {other for others in _beside(formats).values() for other in others}
     read = [path for path in files if path in named or (formats[path] and path not in beside)]
     return read, [path for path in files if path not in beside and path not in {*read}]
+
+
+def _beside(formats: dict[Path, FormatName | None]) -> dict[Path, list[Path]]:
+    return {path: companions(format_, path) for path, format_ in formats.items() if format_}
+
+
+def files_beside(paths: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Return the files that belong to each file of another tool, such as its text."""
+    return _beside({path: recognised_file(path) for path in paths})
 
 
 def _format_of(path: Path, given: Reading | None) -> FormatName | None:

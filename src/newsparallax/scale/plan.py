@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..corpus import CorpusFolder, CorpusSpec
-from ..errors import NewsParallaxError, UsageError
-from ..exports import is_packed, pieces, read_mapped, split_tasks
+from ..errors import ExportError, NewsParallaxError, UsageError
+from ..exports import GIVEN, files_beside, is_export, is_packed, pieces, read_mapped, split_tasks
+from ..formats import LOSSES
 from ..ids import short_hash, text_digest
 from .store import Store, file_system, is_local
 
@@ -142,8 +143,9 @@ def find_shards(patterns: Iterable[str]) -> list[Shard]:
     """Return the files that match any of the patterns, each once, ordered by name.
 
     A name is the part of the path from the first component with a wildcard. If two files would have the same name, it
-    is the complete path. Hidden files are left out. Raises UsageError for a pattern that matches nothing or cannot be
-    looked up, and for a broken link, a pipe or a device.
+    is the complete path. Hidden files are left out, and files that belong to another shard, such as the text of a file
+    of brat: their versions are part of that of the shard. Raises UsageError for a pattern that matches nothing or
+    cannot be looked up, and for a broken link, a pipe or a device.
     """
     shards: dict[str, Shard] = {}
     for pattern in patterns:
@@ -158,8 +160,29 @@ def find_shards(patterns: Iterable[str]) -> list[Shard]:
         for at, info in files.items():
             url = at if is_local(fs) else str(fs.unstrip_protocol(at))
             shards.setdefault(url, Shard(at.removeprefix(base), url, int(info["size"]), _version(fs, at, info)))
+    shards = _with_files_beside(shards)
     times = Counter(shard.name for shard in shards.values())
     return sorted(shard if times[shard.name] == 1 else shard._replace(name=shard.url) for shard in shards.values())
+
+
+def _with_files_beside(shards: dict[str, Shard]) -> dict[str, Shard]:
+    """Return the shards, on this machine without the files that belong to another one; by URL."""
+    shards = {url: shard for url, shard in shards.items() if shard.name.rpartition("/")[2] not in (GIVEN, LOSSES)}
+    if all(is_export(shard.name) for shard in shards.values()):
+        return shards
+    beside = files_beside(Path(url) for url in shards if is_local(file_system(url)[0]))
+    others = {str(other) for files in beside.values() for other in files}
+    return {
+        url: shard._replace(version=_with(shard.version, beside.get(Path(url), [])))
+        for url, shard in shards.items()
+        if url not in others
+    }
+
+
+def _with(version: str, others: Iterable[Path]) -> str:
+    """Return the version of a shard with those of the files beside it."""
+    stats = [(str(other), (stat := other.stat()).st_size, stat.st_mtime_ns) for other in others]
+    return short_hash(version, *map(str, stats)) if stats else version
 
 
 @contextmanager
@@ -171,7 +194,19 @@ def opened_tasks(shard: Shard, scratch: Path) -> Iterator[list[memoryview]]:
     count as problems of the shard.
     """
     with _unpacked(shard, scratch) as path:
-        yield split_tasks(read_mapped(path, shard.name), shard.name)
+        yield _tasks(shard, path)
+
+
+def _tasks(shard: Shard, path: Path) -> list[memoryview]:
+    """Return the tasks of a shard. Raises ExportError, also for a format of several files if `path` is a copy."""
+    copied = str(path) != shard.url
+    try:
+        return split_tasks(read_mapped(path, shard.name), shard.name, None if copied else path)
+    except ExportError as error:
+        if not copied or not (error.code == "no-text" or "TypeSystem.xml" in error.message):
+            raise
+        hint = "copy its folder to this machine, unpacked: files beside a shard are read only there"
+        raise ExportError(error.code, error.message, file=error.file, place=error.place, hint=hint) from None
 
 
 def _base(path: str) -> str:
@@ -237,7 +272,8 @@ def _unpacked(shard: Shard, scratch: Path) -> Iterator[Path]:
             finally:
                 copy.unlink(missing_ok=True)
     fs.invalidate_cache()
-    if _version(fs, path, fs.info(path)) != shard.version:
+    found = _version(fs, path, fs.info(path))
+    if shard.version not in (found, _with(found, files_beside([Path(path)]).get(Path(path), []))):
         raise NewsParallaxError(
             "changed while it was read", file=shard.name, hint="run the command again when the file is complete"
         )
