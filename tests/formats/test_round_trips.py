@@ -65,7 +65,7 @@ def documents_(draw: Any) -> list[Document]:
             start = draw(st.integers(0, len(text) - 1))
             end = draw(st.integers(start + 1, len(text)))
             label = draw(st.sampled_from(["PER", "LOC", "B-X", "Ω"]))
-            if text[start:end].strip("\u200b\ufeff \n\r\t") and (start, end, label) not in seen:
+            if text[start:end].strip("\u200b\ufeff \n\r\t\x85\u2028") and (start, end, label) not in seen:
                 seen.add((start, end, label))
                 note = {"note": Given("textarea", (draw(st.sampled_from(["plain", "with  spaces 😀", "#1"])),))}
                 marks.append(
@@ -136,6 +136,21 @@ def test_text_spans_values_and_relations_come_back_or_are_lost_by_name(format_: 
         if not any("relation" in kind for kind in losses) and not flat:
             assert links(document) == links(again)
     assert missing <= flat
+
+
+@settings(max_examples=40, deadline=None)
+@given(made=documents_())
+def test_brat_lines_obey_the_rules_of_its_parser(made: list[Document]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_documents("brat", made, Path(folder))
+        files = {path.stem: path.read_bytes().decode() for path in Path(folder).glob("*.ann")}
+    for document in made:
+        for line in files[document.id].removesuffix("\n").split("\n"):
+            assert len(line.splitlines()) == bool(line)  # for its parser, other characters end a line, too
+            if line.startswith("T"):
+                _, place, words = line.split("\t", 2)
+                pieces = [tuple(map(int, piece.split())) for piece in place.split(" ", 1)[1].split(";")]
+                assert words == " ".join((document.text or "")[start:end] for start, end in pieces)
 
 
 @settings(max_examples=40, deadline=None)

@@ -87,7 +87,8 @@ def _unzipped(source: IO[bytes], name: str) -> Iterator[bytes]:
             what = f"{len(exports)} exports" if exports else "no export"
             message = f"is a ZIP archive with {what} ({listed or 'it is empty'}{more}); expected one"
             hint = "unpack the archive, and replace it by its files"
-            raise ExportError("not-json", message, file=name, hint=hint if exports else FULL)
+            others = f"{FULL}; for files of other tools, such as INCEpTION's XMI, {hint}"
+            raise ExportError("not-json", message, file=name, hint=hint if exports else others)
         if exports[0].flag_bits & 1:
             hint = "unpack the archive with its password, and replace it by the file"
             raise ExportError("not-json", f"{exports[0].filename} in the archive is encrypted", file=name, hint=hint)
