@@ -24,7 +24,7 @@ from ..text import TextIndex
 from .document import Document, Given, Mark, Markup, Refused
 from .source import JsonLine, Source, json_lines
 
-LAYER = "annotations"
+LAYER = "entities"
 _ROOT = "<GateDocument"
 _SETS = "annotation_sets"
 _READ = {"text", "full_text", "entities", _SETS, "offset_type", "next_annid"}
