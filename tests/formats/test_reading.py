@@ -171,6 +171,19 @@ def test_doccano_of_all_generations_in_one_file(tmp_path):
     assert made.scan.items == 1 + 1 + 4 + 2
 
 
+def test_a_relation_of_prodigy_may_name_the_last_tokens_of_its_spans(tmp_path):
+    tokens = [
+        {"text": word, "start": at, "end": at + 3, "id": at // 4} for at, word in ((0, "Ann"), (4, "Lee"), (8, "Bob"))
+    ]
+    spans = [
+        {"start": 0, "end": 7, "token_start": 0, "token_end": 1, "label": "PER"},
+        {"start": 8, "end": 11, "token_start": 2, "token_end": 2, "label": "PER"},
+    ]
+    row = {"text": "Ann Lee Bob", "_input_hash": 1, "tokens": tokens, "spans": spans, "answer": "accept"}
+    made, codes = adopted(tmp_path, {"p": lines(row | {"relations": [{"head": 1, "child": 2, "label": "knows"}]})})
+    assert (set(made.proposal.codebook.layers["spans"].relations), codes) == ({"knows"}, [])
+
+
 def test_labels_of_texts_that_are_written_by_hand_are_no_choices(tmp_path):
     rows = [{"id": at, "text": f"long text {at}", "label": [f"summary no. {at}"]} for at in range(5)]
     made, codes = adopted(tmp_path, {"d.jsonl": lines(*rows, {"id": 9, "text": "x", "label": []})})

@@ -74,6 +74,7 @@ def _markup(line: JsonLine) -> Markup:
     who = value.get("_annotator_id") or value.get("_session_id")
     markup = Markup(str(who) if who else None, cancelled=value.get("answer", "accept") != "accept")
     at: dict[tuple[Any, Any, Any], str] = {}
+    last: dict[Any, str] = {}  # number of the last token -> span, by which a relation without places names its ends
     for span in _listed(value, "spans", markup):
         if not isinstance(span, dict):
             markup.refused.append(Refused("bad-record", f"line {line.line}: a span is not an object", span))
@@ -84,8 +85,9 @@ def _markup(line: JsonLine) -> Markup:
         rest = {key: _given(part) for key, part in span.items() if key not in _PLACE and part is not None}
         markup.marks.append(Mark(name, LAYER, labels, span.get("start"), span.get("end"), quote, rest))
         at.setdefault((span.get("start"), span.get("end"), span.get("label")), name)
+        last.setdefault(span.get("token_end"), name)
     for relation in _listed(value, "relations", markup):
-        ends = [_end(relation, key, at, value.get("tokens")) for key in ("head", "child")]
+        ends = [_end(relation, key, at, last, value.get("tokens")) for key in ("head", "child")]
         label = str(relation.get("label") or "") if isinstance(relation, dict) else ""
         markup.links.append(Link(label, ends[0], ends[1]))
     if value.get("accept") is not None:
@@ -111,8 +113,8 @@ def _listed(value: dict[str, Any], key: str, markup: Markup) -> list[Any]:
     return []
 
 
-def _end(relation: Any, key: str, at: dict[tuple[Any, Any, Any], str], tokens: Any) -> str:
-    """Return the id of the span at one end of a relation: its own place, or that of the token with its number."""
+def _end(relation: Any, key: str, at: dict[tuple[Any, Any, Any], str], last: dict[Any, str], tokens: Any) -> str:
+    """Return the id of the span at one end of a relation: by its place, or by the number of its last token."""
     if not isinstance(relation, dict):
         return "?"
     span = relation.get(f"{key}_span")
@@ -124,7 +126,7 @@ def _end(relation: Any, key: str, at: dict[tuple[Any, Any, Any], str], tokens: A
     found = at.get((*place, span.get("label"))) or next(
         (name for (*known, _), name in at.items() if tuple(known) == place), None
     )
-    return found or f"token {number}"
+    return found or (last.get(number) if isinstance(number, int) else None) or f"token {number}"
 
 
 def write(documents: Iterable[Document], folder: Path, losses: Counter[str]) -> None:
