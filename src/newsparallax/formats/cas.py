@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .._util import require
+from ..errors import ExportError
 from .document import Document, Given, Link, Mark, Markup, Refused
 from .names import FileNames
 from .source import Source
@@ -56,8 +57,13 @@ def read(source: Source) -> Iterator[Document]:
     name, who = source.stem, None
     for meta in _of_type(cas, METADATA):
         title, person = getattr(meta, "documentTitle", None), getattr(meta, "documentId", None)
-        name, who = title or name, person if person != title else None
-    yield Document(name, text, [_Reader(cas).read(who)])
+        name = str(title or name)
+        who = str(person) if person and person != title else None
+    try:
+        markup = _Reader(cas).read(who)
+    except (AttributeError, TypeError, ValueError) as error:  # a feature has a value of another type than declared
+        raise _unreadable(source, error) from None
+    yield Document(name, text, [markup])
 
 
 def _load(source: Source) -> Any:
@@ -72,10 +78,14 @@ def _load(source: Source) -> Any:
     except Exception as error:  # cassis raises what its parts raise
         if hasattr(error, "hint"):
             raise
-        said = " ".join(str(error).split())[:200]
-        message = f"is not a CAS that dkpro-cassis can read ({type(error).__name__}: {said})"
-        hint = f"export it again as UIMA CAS JSON 0.4, or as XMI with its {TYPES}"
-        raise source.error("unknown-shape", message, hint) from None
+        raise _unreadable(source, error) from None
+
+
+def _unreadable(source: Source, error: Exception) -> ExportError:
+    said = " ".join(str(error).split())[:200]
+    message = f"is not a CAS that dkpro-cassis can read ({type(error).__name__}: {said})"
+    hint = f"export it again as UIMA CAS JSON 0.4, or as XMI with its {TYPES}"
+    return source.error("unknown-shape", message, hint)
 
 
 def _safe(source: Source) -> str:

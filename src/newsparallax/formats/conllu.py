@@ -55,6 +55,9 @@ def read(source: Source) -> Iterator[Document]:
     except (conllu.exceptions.ParseException, ValueError, IndexError, KeyError) as error:
         hint = "correct the line; the columns of CoNLL-U are separated by tabs"
         raise source.error("unknown-shape", f"is not CoNLL-U: {' '.join(str(error).split())[:200]}", hint) from None
+    if any(word.get("id") is None for sentence in sentences for word in sentence if "id" in word):
+        hint = "correct the line; the first column of CoNLL-U has the number of the word"
+        raise source.error("unknown-shape", "has a word without a number", hint)
     known = {key for sentence in sentences for word in sentence for key in word}
     if source.columns and not {"id", "form"} <= known:
         hint = "name the columns as CoNLL-U does, such as --columns id,token,_,ner"

@@ -61,23 +61,26 @@ def _of_json(source: Source, line: JsonLine) -> Document:
         raise source.error("unknown-shape", "has no text", "correct or remove the line", f"line {line.line}")
     markup = Markup()
     units = None if value.get("offset_type") == "p" else _UTF16(text)
-    for type_, listed in _listed(value.get("entities"), markup, list):
-        for entity in listed:
+    for type_, entities in _listed(value.get("entities"), markup, list):
+        for entity in entities:
             indices = entity.get("indices") if isinstance(entity, dict) else None
             if not isinstance(indices, list) or len(indices) != 2:
                 markup.refused.append(Refused("bad-record", "an entity has no `indices` with start and end", entity))
                 continue
             rest = {key: part for key, part in entity.items() if key != "indices"}
             _add(markup, units, LAYER, type_, indices, rest, markup.new_id())
+    listed: list[tuple[str, Any]] = []
     for name, found in _listed(value.get(_SETS), markup, dict):
-        for one in found.get("annotations", []):
-            if not isinstance(one, dict) or not {"type", "start", "end"} <= one.keys():
-                markup.refused.append(Refused("bad-record", "an annotation has no `type`, `start` and `end`", one))
-                continue
-            features = one.get("features")
-            rest = features if isinstance(features, dict) else {}
-            identity = f"{name}-{one['id']}" if "id" in one else markup.new_id()
-            _add(markup, units, name or LAYER, str(one["type"]), [one["start"], one["end"]], rest, identity)
+        for _, part in _listed({f"the list of set {name!r}": found.get("annotations", [])}, markup, list):
+            listed += [(name, one) for one in part]
+    for name, one in listed:
+        if not isinstance(one, dict) or not {"type", "start", "end"} <= one.keys():
+            markup.refused.append(Refused("bad-record", "an annotation has no `type`, `start` and `end`", one))
+            continue
+        features = one.get("features")
+        rest = features if isinstance(features, dict) else {}
+        identity = f"{name}-{one['id']}" if "id" in one else markup.new_id()
+        _add(markup, units, name or LAYER, str(one["type"]), [one["start"], one["end"]], rest, identity)
     named = next((value[key] for key in ("id_str", "id", "name") if isinstance(value.get(key), str | int)), None)
     data = {key: part for key, part in value.items() if key not in _READ}
     return Document(str(named) if named else f"{source.stem}-{line.line}", text, [markup], data)

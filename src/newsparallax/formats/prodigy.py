@@ -84,8 +84,8 @@ def _markup(line: JsonLine) -> Markup:
         quote = span["text"] if isinstance(span.get("text"), str) else None
         rest = {key: _given(part) for key, part in span.items() if key not in _PLACE and part is not None}
         markup.marks.append(Mark(name, LAYER, labels, span.get("start"), span.get("end"), quote, rest))
-        at.setdefault((span.get("start"), span.get("end"), span.get("label")), name)
-        last.setdefault(span.get("token_end"), name)
+        at.setdefault(_place(span), name)
+        last.setdefault(_hashable(span.get("token_end")), name)
     for relation in _listed(value, "relations", markup):
         ends = [_end(relation, key, at, last, value.get("tokens")) for key in ("head", "child")]
         label = str(relation.get("label") or "") if isinstance(relation, dict) else ""
@@ -96,6 +96,14 @@ def _markup(line: JsonLine) -> Markup:
     if isinstance(value.get("label"), str) and "spans" not in value:
         markup.values["label"] = Given("choices", (value["label"],))
     return markup
+
+
+def _place(span: dict[str, Any]) -> tuple[Any, Any, Any]:
+    return _hashable(span.get("start")), _hashable(span.get("end")), _hashable(span.get("label"))
+
+
+def _hashable(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | dict) else value
 
 
 def _given(part: Any) -> Given:
@@ -122,10 +130,8 @@ def _end(relation: Any, key: str, at: dict[tuple[Any, Any, Any], str], last: dic
     if not isinstance(span, dict):
         listed = isinstance(tokens, list) and isinstance(number, int) and 0 <= number < len(tokens)
         span = tokens[number] if listed and isinstance(tokens[number], dict) else {}
-    place = span.get("start"), span.get("end")
-    found = at.get((*place, span.get("label"))) or next(
-        (name for (*known, _), name in at.items() if tuple(known) == place), None
-    )
+    place = _place(span)
+    found = at.get(place) or next((name for known, name in at.items() if known[:2] == place[:2]), None)
     return found or (last.get(number) if isinstance(number, int) else None) or f"token {number}"
 
 

@@ -59,7 +59,11 @@ def annotator_number(name: str) -> int:
     So a name, which may be real, is in no row of a dataset, and the same name means the same person in all files.
     """
     known = _OURS.fullmatch(name)
-    return int(known[1]) if known else int.from_bytes(hashlib.sha256(name.encode()).digest()[:5]) + (1 << 40)
+    return (
+        int(known[1])
+        if known
+        else int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:5]) + (1 << 40)
+    )
 
 
 def _items(document: Document, markup: Markup) -> Iterator[dict[str, Any]]:
