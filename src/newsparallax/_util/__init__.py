@@ -8,7 +8,7 @@ processes.
 from .environment import require, variables
 from .files import alone, causes, file_digest, hold, hold_for_child, is_inside, refusal, replacing, write_whole
 from .json_words import in_words, parser_words
-from .markdown import parted, table
+from .markdown import parsed_yaml, parted, table
 from .processes import WorkerPool, interrupts_deferred, usable_processors
 from .retry import ATTEMPTS, TRANSIENT, Say, ServerError, again, requested_wait, to_stderr, waiting
 
@@ -27,6 +27,7 @@ __all__ = [
     "in_words",
     "interrupts_deferred",
     "is_inside",
+    "parsed_yaml",
     "parser_words",
     "parted",
     "refusal",

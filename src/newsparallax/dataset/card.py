@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from .._util import interrupts_deferred, parted
+from .._util import interrupts_deferred, parsed_yaml, parted
 from ..agreement import MAX_LISTED, AgreementReport, Metrics, figures
 from ..corpus import FILE as CHANGELOG
 from ..corpus import Codebook, CorpusFolder, CorpusSpec, data_changes, schema
@@ -53,8 +53,8 @@ def write_card(folder: CorpusFolder, draft: Path, manifest: Manifest, figures: d
 def front_matter(front: dict[str, Any]) -> str:
     """Return the YAML front matter of a card; parsing it gives `front` again."""
     text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
-    # YAML reads Unicode line ends, such as U+0085 in a label, as spaces. Parsing takes 0.2 s, so ASCII is not parsed.
-    if not text.isascii() and yaml.safe_load(text) != front:
+    # YAML reads Unicode line ends, such as U+0085 in a label, as spaces. ASCII has none, so it is not parsed.
+    if not text.isascii() and parsed_yaml(text) != front:
         text = yaml.safe_dump(front, sort_keys=False, width=1000)
     return text
 
@@ -69,7 +69,7 @@ def read_card(folder: CorpusFolder) -> tuple[dict[str, Any], str]:
         return {}, _plain_card(folder.context)
     head, prose = parted(card_text(folder))
     try:
-        front: Any = yaml.safe_load(head) or {}
+        front: Any = parsed_yaml(head) or {}
     except yaml.YAMLError as error:
         raise CorpusError(f"the front matter is not YAML: {error}", file=CARD) from None
     if not isinstance(front, dict):

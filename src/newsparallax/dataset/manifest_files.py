@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import yaml
 from msgspec.structs import replace
 
-from .._util import file_digest, parted
+from .._util import file_digest, parsed_yaml, parted
 from ..corpus import Codebook
 from ..errors import NewsParallaxError
 from .card import front_matter, loading
@@ -19,7 +19,6 @@ from .croissant import renewed
 from .manifest import MARK, FileFacts, Manifest
 from .parquet import ARROW_BYTES, arrow_size
 
-_SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where PyYAML was built with libyaml
 MADE_LAST = ("README.md", "croissant.json")  # they describe the other files
 
 
@@ -77,7 +76,7 @@ def write_facts(draft: Path, source: Path, manifest: Manifest, codebook: Codeboo
 
 def _card(text: str, manifest: Manifest, codebook: Codebook) -> str:
     head, body = parted(text)
-    front = yaml.load(head, _SAFE) | loading(codebook, manifest)
+    front = parsed_yaml(head) | loading(codebook, manifest)
     blocks = block_contents(body) | {"texts": texts_block(manifest)}
     return f"---\n{front_matter(front)}---\n{fill_blocks(body, blocks)}"
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from .._util import hold, parted
+from .._util import hold, parsed_yaml, parted
 from ..building import Built
 from ..corpus import ARTICLES, CorpusFolder, allows, is_dated, next_version, parse, role_of, section
 from ..corpus import FILE as CHANGELOG
@@ -285,7 +285,7 @@ def _card(candidate: Candidate) -> Found:
     text = (candidate.staged / README).read_text(encoding="utf-8")
     hint = "correct dataset_card.md, or the card on the hub"
     try:
-        front: Any = yaml.safe_load(parted(text)[0])
+        front: Any = parsed_yaml(parted(text)[0])
     except yaml.YAMLError as error:
         yield f"the front matter is not YAML: {str(error).splitlines()[0]}", hint, README
         return

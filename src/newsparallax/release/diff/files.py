@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ..._util import file_digest, is_inside, parted
+from ..._util import file_digest, is_inside, parsed_yaml, parted
 from ...corpus import STANDOFF
 from ...dataset import BASE, PREFIX, Source, features_of
 from ...errors import NewsParallaxError
@@ -186,7 +186,7 @@ def _card(path: Path) -> tuple[Any, str]:
     text = path.read_text(encoding="utf-8", errors="replace")
     head, prose = parted(text)
     try:
-        front: Any = yaml.load(head, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        front: Any = parsed_yaml(head)
     except yaml.YAMLError:
         front, prose = None, text
     if isinstance(front, dict):
