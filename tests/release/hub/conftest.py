@@ -41,12 +41,14 @@ class Shared(NamedTuple):
 def shared(request, tmp_path_factory):
     """One for all tests of a file, which take a repository each: making a release ready takes the most time.
 
-    What was published is loaded back unless the file says `LOADS = False`.
+    What was published is loaded back unless the file says `LOADS = False`; a hub is asked again at once if it says
+    `WAITS = False`.
     """
     work = tmp_path_factory.mktemp("faults")
     corpus = write_release(work / "corpus")
     with HubStandIn(work / "hub") as hub:
-        publisher = Publisher(corpus, hub.environment(), loads=getattr(request.module, "LOADS", True))
+        options = {name.lower(): getattr(request.module, name, True) for name in ("LOADS", "WAITS")}
+        publisher = Publisher(corpus, hub.environment(), **options)
         place = corpus / "build/0.1.0-release"
         files = {path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*") if path.is_file()}
         yield Shared(hub, publisher, files)

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from helpers import ROOT, span, task, write_corpus
+from programs import run_program
 
 TEXTS = {"a": "Kim met Lee in Seoul on a cold day.", "b": "Lee thanked Kim for the warm words he had found."}
 WITHHELD = "the quick brown fox jumps over a lazy dog and then it sleeps"
+
+AT_ONCE = {"PYTHONPATH": str(Path(__file__).with_name("at_once"))}
 
 
 def changelog(*versions: str) -> str:
@@ -33,9 +36,15 @@ def write_release(folder: Path, version: str = "0.1.0", *, labels: dict[str, str
 
 
 def release(env: dict[str, str], *arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
-    """scripts/release.py, as a user runs it; what other tests have set for the clients does not count."""
+    """scripts/release.py, as a user runs it; what other tests have set for the clients does not count.
+
+    `more` is for subprocess.run, with which the script has a Python of its own.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    command = [sys.executable, str(ROOT / "scripts/release.py"), *map(str, arguments)]
+    script = ROOT / "scripts/release.py"
+    if not more and not any(name.startswith("PYTHON") for name in env):
+        return run_program(script, *arguments, env=own | env)
+    command = [sys.executable, str(script), *map(str, arguments)]
     return subprocess.run(command, env=own | env, text=True, capture_output=True, check=False, **more)
 
 
@@ -43,13 +52,13 @@ class Publisher:
     """A process that has made a release ready and publishes it as often as it is told to, each time in a new process.
 
     So that an interruption at every single request need not wait for the same imports and the same build. Unless it
-    `loads`, the rows of what was published are not loaded back.
+    `loads`, the rows of what was published are not loaded back; unless it `waits`, it asks a hub again at once.
     """
 
-    def __init__(self, corpus: Path, env: dict[str, str], *, loads: bool = True):
+    def __init__(self, corpus: Path, env: dict[str, str], *, loads: bool = True, waits: bool = True):
         command = [sys.executable, str(Path(__file__).with_name("publisher.py")), str(corpus)]
         command += [] if loads else ["--without-loading"]
-        path = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "src")])
+        path = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "src"), *([] if waits else AT_ONCE.values())])
         self._process = subprocess.Popen(
             command,
             env=os.environ | env | {"PYTHONPATH": path},

@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import httpx2
 import pytest
-from small_corpora import ROOT, release, write_release
+from small_corpora import AT_ONCE, release, write_release
 from stand_in import TOKEN, HubStandIn
 
 from newsparallax.dataset.hub_client import failure, large_files_refused
+from programs import run_program
 
 LOADS = False  # whether what was published is loaded back is tested elsewhere
-AT_ONCE = {"PYTHONPATH": str(Path(__file__).with_name("at_once"))}
 HUB = """
 import json, sys
 from pathlib import Path
@@ -316,7 +314,7 @@ def test_xet_is_off_for_other_hubs_alone(endpoint, off):
     code = "from newsparallax.dataset.hub_client import client; print(client().constants.HF_HUB_DISABLE_XET)"
     env = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     env |= {"HF_ENDPOINT": endpoint} if endpoint else {}
-    ran = subprocess.run([sys.executable, "-c", code], env=env, text=True, capture_output=True, check=True, cwd=ROOT)
+    ran = run_program(code, env=env)
     assert ran.stdout == f"{off}\n"
 
 
@@ -420,11 +418,7 @@ def many(hub, tmp_path, code):
     place.mkdir()
     for number in range(230):
         (place / f"{number}.txt").write_text(f"text {number}")
-    script = f"{HUB}{code}"
-    env = os.environ | hub.environment() | {"PYTHONPATH": str(ROOT / "src")}
-    ran = subprocess.run(
-        [sys.executable, "-c", script, str(place)], env=env, text=True, capture_output=True, check=False
-    )
+    ran = run_program(f"{HUB}{code}", place, env=os.environ | hub.environment())
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 

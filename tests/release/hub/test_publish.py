@@ -7,8 +7,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -17,7 +15,7 @@ from unittest.mock import Mock
 
 import pytest
 from datasets.exceptions import DatasetGenerationError
-from small_corpora import ROOT, WITHHELD, Publisher, release, write_release
+from small_corpora import AT_ONCE, ROOT, WITHHELD, Publisher, release, write_release
 from stand_in import TOKEN
 
 from helpers import limit_file_size, span, task
@@ -25,6 +23,7 @@ from newsparallax.corpus import open_corpus
 from newsparallax.dataset import HubError, Seen, loaded_digest
 from newsparallax.errors import NewsParallaxError
 from newsparallax.release.publishing import _Publication
+from programs import run_program
 
 REPO = "org/tiny"
 LOAD = """
@@ -56,8 +55,7 @@ def refused(hub, corpus, *options, repo=REPO, token=TOKEN):
 
 
 def loaded(hub, revision):
-    command = [sys.executable, "-c", LOAD, REPO, revision]
-    ran = subprocess.run(command, env=os.environ | hub.environment(None), text=True, capture_output=True, check=False)
+    ran = run_program(LOAD, REPO, revision, env=os.environ | hub.environment(None))
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 
@@ -235,7 +233,7 @@ def test_who_may_not_publish_is_told_before_anything_is_built(hub, tmp_path, tok
 
 
 def test_a_hub_that_is_not_there_is_told(hub, tmp_path):
-    env = hub.environment() | {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    env = hub.environment() | AT_ONCE | {"HF_ENDPOINT": "http://127.0.0.1:9"}
     ran = release(env, "publish", "--repo", REPO, "--corpus", write_release(tmp_path / "corpus"))
     assert ran.returncode == 2
     said = "cannot look up org/tiny (hub http://127.0.0.1:9): [Errno 111] Connection refused"
@@ -381,8 +379,8 @@ def test_what_is_on_a_hub_can_be_compared_checked_and_rehydrated(hub, tmp_path):
     texts.mkdir()
     (texts / "mine.txt").write_text(WITHHELD, encoding="utf-8")
     out = tmp_path / "full"
-    command = [sys.executable, str(ROOT / "scripts/rehydrate.py"), name, "--seeds", str(texts), "--out", str(out)]
-    ran = subprocess.run(command, env=os.environ | reader, text=True, capture_output=True, check=False)
+    command = (ROOT / "scripts/rehydrate.py", name, "--seeds", texts, "--out", out)
+    ran = run_program(*command, env=os.environ | reader)
     assert ran.returncode == 0, ran.stderr
     digests = {json.loads((place / "manifest.json").read_bytes())["content_digest"] for place in (out, full)}
     assert len(digests) == 1

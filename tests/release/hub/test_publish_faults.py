@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from faults import writes
 
+WAITS = False  # how long it waits is tested elsewhere
+
 
 @pytest.fixture
 def hub(shared):

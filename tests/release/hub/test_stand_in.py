@@ -19,6 +19,8 @@ from bare_repository import BareRepository, MissingError, MovedError, TakenError
 from faults import writes
 from stand_in import TOKEN, HubStandIn
 
+from programs import run_program
+
 NAME = "org/corpus"
 # Runs before the code of each test; `tell` hands a value back, hosts other than the hub's are handed back as well.
 PRELUDE = """
@@ -55,14 +57,10 @@ print(json.dumps(told | {"hosts": sorted(hosts)}))
 """
 
 
-def command(code: str, given: dict[str, Any]) -> list[str]:
-    return [sys.executable, "-c", PRELUDE + code + EPILOGUE, json.dumps(given, default=str)]
-
-
 def ask(hub: HubStandIn, code: str, token: str | None = TOKEN, *, hosts: tuple[str, ...] = (), **given: Any) -> Any:
     """Run code of a client in a process of its own; what it tells. `hosts`: other hosts that it may have tried."""
     env = os.environ | hub.environment(token)
-    ran = subprocess.run(command(code, given), env=env, capture_output=True, text=True, check=False, timeout=60)
+    ran = run_program(PRELUDE + code + EPILOGUE, json.dumps(given, default=str), env=env)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout.splitlines()[-1])
     assert set(told.pop("hosts")) <= set(hosts)
@@ -569,7 +567,8 @@ def test_a_client_killed_at_its_commit(hub, after):
     hub.fail(1, "hook", hook=lambda one: seen.append(hub.files(NAME)), where=lambda one: "/lfs/verify" in one.path)
     code = 'commit(add("a.parquet", b"PAR1"), add("b.txt", b"b"))'
     env = os.environ | hub.environment()
-    with subprocess.Popen(command(code, {}), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", f"{PRELUDE}{code}{EPILOGUE}", "{}"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         fault.pid = process.pid
         process.communicate(timeout=30)
     assert process.returncode == -signal.SIGKILL
