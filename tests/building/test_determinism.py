@@ -20,7 +20,7 @@ from newsparallax.dataset import digest_of, parquet
 from newsparallax.errors import NewsParallaxError
 from newsparallax.exports import files as exports
 
-ARTICLES = 300
+ARTICLES = 200
 SEED = 11  # of `tasks`
 
 

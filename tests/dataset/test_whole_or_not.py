@@ -18,6 +18,7 @@ from typing import Any
 import datasets
 import pytest
 
+from command_line import run_script
 from generate_corpus import make_tasks, write_corpus
 from helpers import ROOT, limit_file_size, span, task
 from helpers import write_corpus as write_case
@@ -223,7 +224,7 @@ def test_a_list_of_problems_that_cannot_be_written_stops_at_once(tmp_path):
 
 def test_an_out_that_cannot_be_written(corpus, tmp_path):
     (tmp_path / "file").write_text("mine")
-    done = stopped(run(corpus, "--out", tmp_path / "file" / "dataset"))
+    done = stopped(run_script("build.py", "--corpus", corpus, "--out", tmp_path / "file" / "dataset"))
     assert str(tmp_path / "file") in done
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -243,12 +244,12 @@ def test_places_that_cannot_be_written_are_named_with_what_to_do(corpus, tmp_pat
     before = snapshot(tmp_path)
     for name, options in commands.items():
         for above, place in ((sealed, sealed / "nope"), (tmp_path / "file", tmp_path / "file/not/there")):
-            ran = subprocess.run([sys.executable, SCRIPT.with_name(name), *options, place], capture_output=True, text=True)  # fmt: skip  # noqa: E501
+            ran = run_script(name, *options, place)
             first, hint = ran.stderr.splitlines()
             assert ran.returncode == 2
             assert first.startswith(f"error: {place} cannot be written: {above} is not writable ("), name
             assert hint == "  name a folder in which you may write"
-        ran = subprocess.run([sys.executable, SCRIPT.with_name(name), *options, tmp_path / "file"], capture_output=True, text=True)  # fmt: skip  # noqa: E501
+        ran = run_script(name, *options, tmp_path / "file")
         assert ran.stderr.startswith(f"error: {tmp_path / 'file'} is "), name
     assert snapshot(tmp_path) == before
 
@@ -274,7 +275,8 @@ def test_foreign_files_are_left_alone(kind, corpus, tmp_path):
         (place / "link").symlink_to(tmp_path)
     before = snapshot(place.parent)
     if kind == "folder":
-        assert f"{place} contains files that are not a build" in stopped(run(corpus, "--out", place))
+        said = stopped(run_script("build.py", "--corpus", corpus, "--out", place))
+        assert f"{place} contains files that are not a build" in said
     else:
         with pytest.raises(UsageError, match="--out"):
             make(corpus, place)
@@ -467,7 +469,7 @@ def test_an_export_that_cannot_be_read(name, there, corpus, earlier, tmp_path):
     before = snapshot(place) if there else None
     (corpus / "annotations/exports" / f"z-{name}.json").write_bytes(BROKEN[name])
     if name == "truncated":
-        assert f"z-{name}.json" in stopped(run(corpus, "--out", place))
+        assert f"z-{name}.json" in stopped(run_script("build.py", "--corpus", corpus, "--out", place))
     else:
         with pytest.raises(ExportError, match=f"^z-{name}.json: "):
             make(corpus, place)
