@@ -1,7 +1,6 @@
 """What holds for all tests, and the generated corpus that several modules need."""
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,9 +9,9 @@ from generate_corpus import make_tasks, write_corpus
 
 os.environ["NEWSPARALLAX_TRACEBACK"] = "1"  # so that a test that looks for a traceback sees that of a bug
 
-# Programs that tests start find compiled modules, also where the environment forbids Python to write them.
+# Programs that tests start find compiled modules, also where the environment forbids Python to write them. These are
+# beside the modules, where pip has put those of the packages: for another place all would be compiled anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "pycache")
 
 settings.register_profile("busy", deadline=None)  # a machine that does other things too is no error
 settings.load_profile("busy")
