@@ -29,7 +29,6 @@ sys.path.insert(0, str(HERE))
 from exports import write_corpus  # noqa: E402
 
 BUILD = HERE.parent / "scripts/build.py"
-WITHOUT_TOKENS = HERE / "without_tokens.py"
 SIZES = (1000, 4000, 16000, 64000)
 REPEATED = 4000  # tasks up to which a run is repeated
 LIMIT = 16000  # tasks up to which the others run: they take minutes, or more memory than a small machine has
@@ -58,12 +57,25 @@ def contestants(corpus: Path, out: Path, cores: int) -> dict[str, list[str]]:
     """Every contestant's command; the floor is first, so that a table has its ratio."""
     export = str(corpus / "annotations/exports/part-00000.json")
     other = [str(HERE / "others.py")]
-    arguments = ["--corpus", str(corpus), "--out", str(out / "dataset"), "--lenient", "--workers"]
     commands = {FLOOR: [*other, "floor", export]}
     for name in OURS:
-        script = WITHOUT_TOKENS if "without" in name else BUILD
-        commands[name] = [str(script), *arguments, "1" if "1 worker" in name else str(cores)]
+        folder = without_tokens(corpus) if "without" in name else corpus
+        workers = "1" if "1 worker" in name else str(cores)
+        options = ["--corpus", str(folder), "--out", str(out / "dataset"), "--lenient", "--workers", workers]
+        commands[name] = [str(BUILD), *options]
     return commands | {name: [*other, key, export, str(out / key)] for key, name in OTHERS.items()}
+
+
+def without_tokens(corpus: Path) -> Path:
+    """The same corpus with a codebook that leaves the config `tokens` out; made where it is not there yet."""
+    folder = corpus.with_name(f"{corpus.name}-without-tokens")
+    if not folder.exists():
+        shutil.copytree(corpus, folder, copy_function=os.link)
+        codebook = folder / "annotations/codebook.toml"
+        text = codebook.read_text(encoding="utf-8")
+        codebook.unlink()  # the link, not the file of the other corpus
+        codebook.write_text(f"{text}\n[tokens]\ninclude = false\n", encoding="utf-8")
+    return folder
 
 
 def measured(command: list[str], out: Path, seconds: float) -> Run:
@@ -104,6 +116,7 @@ def bench(work: Path, sizes: list[int], options: argparse.Namespace) -> Iterator
                 failed = "" if run["code"] == 0 else f", exit code {run['code']}: {run['stderr'].strip()[-300:]}"
                 say(f"{tasks:,} tasks: {name}: {time.perf_counter() - begun:.1f} s{failed}")
         shutil.rmtree(folder)
+        shutil.rmtree(without_tokens(folder))
         same_content(export)
         yield export
 
