@@ -30,7 +30,12 @@ def followed(tmp_path_factory):
     return place, played(place, read(README))
 
 
-@pytest.mark.parametrize("page", [*PAGES, CARD])
+LONG = ("formats", "maintain", "publish", "scale", "your-corpus")  # pages whose commands take many seconds each
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.slow] * (Path(page).stem in LONG)) for page in (*PAGES, CARD)]
+)
 def test_what_a_page_tells_to_run_prints_what_it_shows(followed, tmp_path, page):
     """`tests/readme.py` writes it anew."""
     place, readme = followed

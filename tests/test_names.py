@@ -181,6 +181,7 @@ def test_a_stand_off_release_is_made_and_undone(made, tmp_path):
         assert {change.kind for change in compare(old, new).changes} <= {"file-changed", "article-withheld"}
 
 
+@pytest.mark.parametrize("made", ["fields", pytest.param("layers", marks=pytest.mark.slow)], indirect=True)
 def test_croissant_describes_it_and_datasets_loads_it(made, tmp_path):
     _, built, _ = made
     assert list(check_croissant(built.place)) == []

@@ -138,6 +138,7 @@ print(built.manifest.version)
     assert (ran.stdout, ran.stderr) == ("0.1.0\n", "")
 
 
+@pytest.mark.slow
 def test_a_wheel_gives_the_command_and_all_that_it_needs(tmp_path):
     """The wheel is installed into an empty environment; its dependencies are those of this one, by a path file."""
     wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]

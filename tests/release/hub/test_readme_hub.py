@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from readme import copy_repository, fences, read, run, titled
 
 WAITING = re.compile(r"^waiting for the hub at .*\n", re.MULTILINE)  # on a busy machine
@@ -14,6 +16,7 @@ def without_commit(output):
     return re.sub(r"(?<=is commit )[0-9a-f]{12}\b", "COMMIT", WAITING.sub("", output))
 
 
+@pytest.mark.slow
 def test_the_commands_print_what_the_pages_show(hub, tmp_path):
     """One page publishes a version, the other one puts its words back."""
     place = copy_repository(tmp_path / "news-parallax")
