@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help dataset annotate docs test test-slow test-server bench lint screenshots generate clean
+.PHONY: help dataset annotate docs test test-slow test-server bench bench-quick lint screenshots generate clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -36,6 +36,9 @@ test-server: .venv/test  ## run the tests that need a real Label Studio and a re
 # On generated exports of up to 64,000 tasks.
 bench: .venv/annotate  ## compare the speed of conversion with that of other converters (half an hour, 3 GB of disk)
 	$(BIN)/python benchmarks/convert.py
+
+bench-quick: .venv/base  ## time the stages of a build, and compare them with the committed figures (two minutes)
+	$(BIN)/python benchmarks/quick.py
 
 lint: .venv/test  ## check style, format and types
 	$(BIN)/ruff check

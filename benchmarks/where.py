@@ -16,13 +16,10 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-import datasets
 
 from newsparallax.building import batch, pipeline, run, workers
 from newsparallax.convert import annotation, article, article_rows, span_tables, token_rows
@@ -36,25 +33,25 @@ TOP = 40
 class Stopwatch:
     """Time in some functions, without that of others among them which they call."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()
         self._inner = [0.0]
+        self._clock = clock
 
-    def around(self, where: Any, name: str) -> None:
+    def around(self, where: Any, name: str, title: str) -> None:
         """Watch the function that the module or class `where` calls `name`."""
-        title = f"{where.__name__}.{name}".removeprefix("newsparallax.")
         setattr(where, name, self.watched(title, getattr(where, name)))
 
     def watched(self, title: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def timed(*given: Any, **named: Any) -> Any:
             self._inner.append(0.0)
-            begun = time.perf_counter()
+            begun = self._clock()
             try:
                 return function(*given, **named)
             finally:
-                took = time.perf_counter() - begun
+                took = self._clock() - begun
                 self.seconds[title] += took - self._inner.pop()
                 self._inner[-1] += took
                 self.calls[title] += 1
@@ -70,41 +67,62 @@ class Stopwatch:
         print(f"| everything else | {rest * 1e3:.0f} | {rest / total:.1%} | {rest / tasks * 1e6:.0f} | |\n")
 
 
-STAGES = (
-    (workers, "index_tasks"),
-    (workers, "unit_tasks"),
-    (decode, "_holds_every_key"),
-    (article, "decode_task"),
-    (article, "_order"),
-    (article, "_copies"),
-    (annotation, "find_spans"),
-    (annotation, "_attach"),
-    (annotation, "draw_links"),
-    (annotation, "_without_duplicates"),
-    (article, "convert_annotation"),
-    (article, "check_annotation"),
-    (article, "choose_gold"),
-    (batch, "convert_article"),
-    (batch, "compare_article"),
-    (batch, "count_article"),
-    (article_rows, "text_digest"),
-    (article_rows, "blocks_of"),
-    (token_rows.TokenRows, "add"),
-    (article_rows.Rows, "add"),
-    (article_rows.Rows, "tables"),
-    (batch, "table_digest"),
-    (span_tables.TableMaker, "make"),
-    (schema, "arrow_schema"),
-    (batch, "_tables"),
-    (parquet.ConfigWriter, "add"),
-    (parquet.ConfigWriter, "flush"),
-    (run, "files_of"),
-    (run, "make_manifest"),
-    (run, "write_card"),
-    (run, "card_figures"),
-    (run, "read_back"),
-    (pipeline, "stale_files"),
-)
+STAGES: dict[str, tuple[tuple[Any, str], ...]] = {
+    "reading the export": ((workers, "index_tasks"), (workers, "unit_tasks")),
+    "decoding tasks": (
+        (decode, "_holds_every_key"),
+        (article, "decode_task"),
+        (article, "_order"),
+        (article, "_copies"),
+    ),
+    "spans": ((annotation, "find_spans"),),
+    "values and relations": (
+        (annotation, "_attach"),
+        (annotation, "draw_links"),
+        (annotation, "_without_duplicates"),
+        (article, "convert_annotation"),
+    ),
+    "checks of annotations": ((article, "check_annotation"),),
+    "articles and gold": ((article, "choose_gold"), (batch, "convert_article")),
+    "agreement": ((batch, "compare_article"), (batch, "count_article")),
+    "tokens": ((token_rows.TokenRows, "add"),),
+    "tables": (
+        (article_rows, "text_digest"),
+        (article_rows, "blocks_of"),
+        (article_rows.Rows, "add"),
+        (article_rows.Rows, "tables"),
+        (span_tables.TableMaker, "make"),
+        (schema, "arrow_schema"),
+        (batch, "_tables"),
+    ),
+    "digests of rows": ((batch, "table_digest"),),
+    "Parquet": ((parquet.ConfigWriter, "add"), (parquet.ConfigWriter, "flush")),
+    "manifest, card, Croissant": (
+        (run, "files_of"),
+        (run, "make_manifest"),
+        (run, "write_card"),
+        (run, "card_figures"),
+        (run, "make_croissant"),
+        (pipeline, "stale_files"),
+    ),
+    "reading back": ((run, "read_back"),),
+}
+
+
+@contextmanager
+def watching(watch: Stopwatch, *, functions: bool = False) -> Iterator[None]:
+    """Watch the functions of all stages, under the names of the stages or their own."""
+    watched = [(stage, where, name, getattr(where, name)) for stage, those in STAGES.items() for where, name in those]
+    checked = article.check_annotation
+    article.check_annotation = lambda *given: list(checked(*given))  # a generator, of which only making it would count
+    for stage, where, name, _ in watched:
+        own = f"{where.__name__}.{name}".removeprefix("newsparallax.")
+        watch.around(where, name, own if functions else stage)
+    try:
+        yield
+    finally:
+        for _, where, name, function in watched:
+            setattr(where, name, function)
 
 
 def convert(corpus: Path, *, verify: bool = True) -> tuple[int, int]:
@@ -116,17 +134,10 @@ def convert(corpus: Path, *, verify: bool = True) -> tuple[int, int]:
 
 def stages(corpus: Path) -> None:
     watch = Stopwatch()
-    kept = [(where, name, getattr(where, name)) for where, name in STAGES]
-    checked = article.check_annotation
-    article.check_annotation = lambda *given: list(checked(*given))  # a generator, of which only making it would count
-    for where, name, _ in kept:
-        watch.around(where, name)
-    begun = time.perf_counter()
-    tasks, items = convert(corpus)
-    total = time.perf_counter() - begun
-    for where, name, function in kept:
-        setattr(where, name, function)
-    article.check_annotation = checked
+    with watching(watch, functions=True):
+        begun = time.perf_counter()
+        tasks, items = convert(corpus)
+        total = time.perf_counter() - begun
     print(f"{tasks:,} tasks, {items:,} result items, {total:.2f} s without starting and importing\n")
     watch.report(tasks, total)
 
@@ -164,7 +175,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.tokens:
         Codebook.token_layer = property(lambda _: None)
-    datasets.disable_progress_bars()
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     convert(options.corpus)  # so that what is imported or cached once does not count
     stages(options.corpus)
     functions(options.corpus)

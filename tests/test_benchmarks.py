@@ -18,6 +18,9 @@ from newsparallax.corpus import open_corpus
 BENCHMARKS = ROOT / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import quick  # noqa: E402
+import where  # noqa: E402
+
 import convert  # noqa: E402
 import exports  # noqa: E402
 
@@ -227,6 +230,41 @@ def test_another_dataset_from_more_workers_is_an_error():
     export.runs[convert.OURS[-1]][0]["content_digest"] = "other"
     with pytest.raises(SystemExit, match="content digest"):
         convert.same_content(export)
+
+
+def test_a_stage_that_became_slower_is_named(tmp_path, capsys):
+    figures = tmp_path / "quick.json"
+    given = ["--tasks", "5", "--pairs", "1", "--figures", str(figures)]
+    assert quick.main([*given, "--update"]) == 0
+    then = json.loads(figures.read_bytes())
+    assert then["stages"].keys() == {"floor", quick.START, *where.STAGES, quick.REST, quick.TOTAL}
+    assert all(found["seconds"] >= 0 for found in then["stages"].values())
+    printed = capsys.readouterr().out
+    assert all(f"| {stage} |" in printed for stage in then["stages"])
+    then["stages"]["Parquet"] = {"seconds": 0, "minimum": 1, "median": 1}
+    then["stages"][quick.TOTAL] = {"seconds": 0, "minimum": 10, "median": 10}
+    then["machine"]["pyarrow"] = "0.1"
+    figures.write_text(json.dumps(then))
+    assert quick.main(given) == 1
+    printed = capsys.readouterr().out
+    assert "pyarrow: 0.1 then, " in printed
+    assert "Parquet: slower by " in printed
+    with pytest.raises(SystemExit, match="is of 5 tasks, not of 6"):
+        quick.main(["--tasks", "6", "--pairs", "1", "--figures", str(figures)])
+
+
+def test_slower_is_more_than_five_per_cent_and_than_the_spread():
+    def figures(minimum, median, whole=100.0):
+        return {"tables": {"minimum": minimum, "median": median}, quick.TOTAL: {"minimum": whole, "median": whole}}
+
+    before = figures(10, 10.2)
+    assert quick.slower(before, figures(10.5, 10.6)) == []
+    (line,) = quick.slower(before, figures(10.6, 10.7))
+    assert line == "tables: slower by 6.0%: 10.60 times the floor, 10.00 before (spread 0.20)"
+    assert quick.slower(before, figures(10.6, 11.3)) == []
+    assert quick.slower(figures(0.5, 0.5), figures(5, 5)) == []
+    (gone,) = quick.slower(before, {quick.TOTAL: before[quick.TOTAL]})
+    assert gone.startswith("tables: has no figures now")
 
 
 @pytest.mark.slow
