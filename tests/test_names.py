@@ -119,6 +119,10 @@ def made(request, tmp_path_factory) -> tuple[str, Dataset, Path]:
     return request.param, build_case(folder, CASES[request.param](), read_back=True), folder
 
 
+# A layer of every name is many configs, each of which takes its time.
+FAST = pytest.mark.parametrize("made", ["fields", pytest.param("layers", marks=pytest.mark.slow)], indirect=True)
+
+
 def rows(place: Path) -> dict[str, list[dict[str, Any]]]:
     return {path.parent.name: pq.read_table(path).to_pylist() for path in sorted(place.glob("*/*.parquet"))}
 
@@ -163,6 +167,7 @@ def test_roles_by_place_are_those_that_the_schema_declares(made):
     assert {one[2] for one in found} == {*schema.ROLES}
 
 
+@FAST
 def test_a_stand_off_release_is_made_and_undone(made, tmp_path):
     _, built, folder = made
     staged = tmp_path / "staged"
@@ -181,7 +186,7 @@ def test_a_stand_off_release_is_made_and_undone(made, tmp_path):
         assert {change.kind for change in compare(old, new).changes} <= {"file-changed", "article-withheld"}
 
 
-@pytest.mark.parametrize("made", ["fields", pytest.param("layers", marks=pytest.mark.slow)], indirect=True)
+@FAST
 def test_croissant_describes_it_and_datasets_loads_it(made, tmp_path):
     _, built, _ = made
     assert list(check_croissant(built.place)) == []
@@ -224,6 +229,7 @@ def test_an_article_with_another_id_is_known_by_its_text_whatever_its_columns_ar
     assert not any(kind.endswith(("-added", "-removed", "-corrected")) for kind, _ in found)
 
 
+@pytest.mark.slow
 def test_a_moved_span_is_told_as_one_whatever_its_layer_is_called(tmp_path):
     found = changes(tmp_path, layers_case(), layers_case(second=True))
     moved = {config: sorted(change.fields) for (kind, config), (change, *_) in found.items() if kind == "span-moved"}

@@ -6,8 +6,6 @@ import ast
 import json
 import re
 import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -17,6 +15,7 @@ import msgspec
 import pytest
 from datasets import ClassLabel, List, Value, load_dataset
 
+from command_line import run_script
 from helpers import CORPORA, ROOT
 from newsparallax.building import build
 from newsparallax.corpus import Label, open_corpus
@@ -242,8 +241,7 @@ def test_every_span_proves_itself(builds, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_scripts_are_content_with_it(name, tmp_path):
     for script, *options in (["check"], ["generate", "--check"], ["build", "--out", tmp_path / "out"]):
-        command = [sys.executable, ROOT / f"scripts/{script}.py", "--corpus", CORPORA / name, *options]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        ran = run_script(f"{script}.py", "--corpus", CORPORA / name, *options)
         assert (ran.returncode, ran.stderr) == (0, ""), script
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from helpers import ROOT
 from newsparallax.corpus import Codebook, read_toml
+from programs import run_program
 
 SRC = ROOT / "src"
 MODULES = {
@@ -180,23 +179,14 @@ def test_a_script_is_thin(path):
 
 
 def test_every_script_has_help_with_its_options():
-    def run(path: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, path, "--help"],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"COLUMNS": "200", "PATH": ""},
-        )
-
-    with ThreadPoolExecutor(8) as pool:
-        for path, ran in zip(SCRIPTS, pool.map(run, SCRIPTS), strict=True):
-            assert ran.returncode == 0, f"{path.name}: {ran.stderr}"
-            assert ran.stderr == "", path.name
-            for option in OPTIONS.get(path.stem, ()):
-                assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", ran.stdout, re.IGNORECASE), (
-                    f"{path.name} --help does not mention {option}"
-                )
+    for path in SCRIPTS:
+        ran = run_program(path, "--help", env={"COLUMNS": "200", "PATH": ""})
+        assert ran.returncode == 0, f"{path.name}: {ran.stderr}"
+        assert ran.stderr == "", path.name
+        for option in OPTIONS.get(path.stem, ()):
+            assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", ran.stdout, re.IGNORECASE), (
+                f"{path.name} --help does not mention {option}"
+            )
 
 
 EXAMPLES = [

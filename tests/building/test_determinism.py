@@ -53,7 +53,7 @@ def test_the_corpus_is_worth_the_trouble(built):
     assert len({name.split("/")[1] for name in data_files(built)}) == 3
 
 
-@pytest.mark.parametrize("which", ["this", "generated"])
+@pytest.mark.parametrize("which", [pytest.param("this", marks=pytest.mark.slow), "generated"])
 def test_two_builds_give_the_same_bytes(which, corpus, tmp_path):
     """Also with other hash seeds, in another place, in another time zone and language."""
     folder = ROOT if which == "this" else corpus

@@ -155,6 +155,7 @@ def built_splits(place):
     return found
 
 
+@pytest.mark.slow
 def test_a_build_divides_no_group(tmp_path):
     """As a user runs it, with one process and with two: the same bytes, nothing on stderr."""
     corpus = write_case(tmp_path / "corpus", near_duplicates=0.3)

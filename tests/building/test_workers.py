@@ -28,8 +28,13 @@ from newsparallax.dataset import ConfigWriter, parquet
 from newsparallax.errors import ExportError, NewsParallaxError
 from newsparallax.exports import Slices, files
 
-ARTICLES = 300  # three parts
+ARTICLES = 100  # three parts
 SEED = 3  # of `tasks`
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    monkeypatch.setattr(engine, "PART_ARTICLES", 40)
 
 
 @pytest.mark.parametrize("large", [1000, 1 << 30])
@@ -39,7 +44,7 @@ def test_tasks_are_sent_by_their_places_or_whole(large, corpus, monkeypatch):
     seen = []
     one, several = (list(convert_corpus(folder, workers, lambda *told: seen.append(told))) for workers in (1, 2))
     assert len(one) == len(several) == 3
-    assert seen == 2 * [(128, ARTICLES), (256, ARTICLES), (ARTICLES, ARTICLES)]
+    assert seen == 2 * [(40, ARTICLES), (80, ARTICLES), (ARTICLES, ARTICLES)]
     for here, there in zip(one, several, strict=True):
         assert list(here.tables) == list(there.tables)
         assert all(table.equals(there.tables[key], check_metadata=True) for key, table in here.tables.items())
@@ -174,6 +179,7 @@ def test_small_tables_do_not_wait_apart(tmp_path):
     assert all(column.has_offset_index for column in columns)
 
 
+@pytest.mark.slow
 def test_ctrl_c_prints_one_message_and_no_traceback_of_a_worker(tmp_path):
     """At any moment, while workers start too; the signal goes to all processes, as from a terminal."""
     corpus = write_corpus(tmp_path / "corpus", make_tasks(400, regions=20))
@@ -189,6 +195,7 @@ def test_ctrl_c_prints_one_message_and_no_traceback_of_a_worker(tmp_path):
         assert (running.returncode, printed) == (130, "error: interrupted; the dataset folder is unchanged, or the new dataset is complete\n")  # fmt: skip  # noqa: E501
 
 
+@pytest.mark.slow
 def test_ctrl_c_prints_one_message_and_no_traceback_of_a_rank(tmp_path):
     """The same of `scale`, while ranks start and while they run."""
     corpus, out = write_corpus(tmp_path / "corpus", make_tasks(400, regions=20)), tmp_path / "out"

@@ -99,7 +99,8 @@ def moments(count: int, whole: float) -> list[float]:
     return spread + late
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [3, 20])
 def test_killed_at_any_moment(kills, corpus, tmp_path):
     place = tmp_path / "out" / "dataset"
     assert run(corpus, "--out", place).returncode == 0  # the first run of all may take much longer than the next ones
@@ -294,7 +295,8 @@ def test_an_empty_folder_is_taken(corpus, tmp_path):
 # ------------------------------------------------------------------------------------------------------ several at once
 
 
-@pytest.mark.parametrize("there", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.slow
+@pytest.mark.parametrize("there", [True, False])
 def test_two_builds_at_once(there, corpus, tmp_path):
     """Both end, and what stands is one of the two, whole."""
     place = tmp_path / "out" / "dataset"

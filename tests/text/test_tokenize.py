@@ -30,6 +30,7 @@ def tokens(text):
     return [text[start:end] for start, end in by_us(text)]
 
 
+@pytest.mark.slow
 def test_every_code_point_divides_tokens_as_for_the_library():
     points = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
     spaced = [point for point in points if not LETTER.match(point)]
