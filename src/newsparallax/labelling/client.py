@@ -27,7 +27,7 @@ REFUSED = (
 )
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PAGE = 1000  # tasks per answer, without annotations and predictions
-PART = 20  # tasks per answer, with annotations or predictions: a few megabytes
+PART = 50  # tasks per answer, with annotations or predictions: a few megabytes
 
 
 class StudioError(ServerError):

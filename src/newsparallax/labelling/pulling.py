@@ -13,8 +13,11 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from threading import Thread
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -33,6 +36,7 @@ from .people import People, Seen
 from .projects import find_project, project_title, review_title, tasks_by_article
 
 FILE = "pulled.json"
+_T = TypeVar("_T")
 NOTED = 5  # seconds between two saves of the state
 HEAD = ("updated_at", "total_annotations", "cancelled_annotations")
 WHOLE = (
@@ -176,9 +180,10 @@ class _Project:
     def _take_all(self, wanted: dict[str, list[int]], progress: Progress | None) -> None:
         """Pull these articles in batches. Saves the state at intervals, in case the run is killed."""
         done, noted = 0, time.monotonic()
-        for batch in _batches(wanted):
-            ids = [i for article in batch for i in wanted[article]]
-            tasks = {task["id"]: task for task in self._studio.tasks_with(self._id, WHOLE, ids)}
+        batches = [(batch, [i for article in batch for i in wanted[article]]) for batch in _batches(wanted)]
+        requests = [partial(self._studio.tasks_with, self._id, WHOLE, ids) for _, ids in batches]
+        for (batch, ids), answer in zip(batches, _one_ahead(requests), strict=True):
+            tasks = {task["id"]: task for task in answer}
             kept = self._kept(tasks)
             for article in batch:
                 self._take(article, {i: kept[i] for i in wanted[article] if i in kept})
@@ -270,6 +275,33 @@ def _batches(articles: dict[str, list[int]]) -> Iterator[list[str]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _one_ahead(requests: Iterable[Callable[[], Iterable[_T]]]) -> Iterator[list[_T]]:
+    """Yield the answers to requests, in order. The next request is under way while the caller works on an answer.
+
+    More requests at a time do not help: the server answers in one process. A thread that waits for an answer does not
+    keep the program from ending.
+    """
+    answers = map(_begin, requests)
+    waiting = next(answers, None)
+    while waiting is not None:
+        answer = waiting.result()
+        waiting = next(answers, None)
+        yield answer
+
+
+def _begin(request: Callable[[], Iterable[_T]]) -> Future[list[_T]]:
+    answer: Future[list[_T]] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(list(request()))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return answer
 
 
 LONGEST = 200  # characters of a file name
