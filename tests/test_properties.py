@@ -245,7 +245,7 @@ def test_a_region_of_a_shifted_page_ends_at_its_own_place_or_in_quarantine(anoth
 # --------------------------------------------------------------------------------------------- rows, Parquet, loading
 
 
-@examples(12, 80)
+@examples(12, 50)
 def test_rows_survive_parquet(context, tmp_path, profile):
     @profile
     @given(marked_texts(), st.integers(0, 10_000))
@@ -376,7 +376,7 @@ def decoded(tags: list[str], tokens: list[tuple[int, int]]) -> list[tuple[int, i
     return [(start, end, label) for start, end, label in found]
 
 
-@examples(200, 3000)
+@examples(200, 1500)
 def test_tags_hold_exactly_the_spans_counted_as_shown(profile):
     @profile
     @given(tokens_and_spans())
@@ -660,7 +660,7 @@ def copied(value: Any) -> Any:
     return [copied(part) for part in value] if isinstance(value, list) else value
 
 
-@examples(250, 10_000)
+@examples(250, 5000)
 def test_the_law_holds_for_any_garbage(context, another, profile):
     @profile
     @given(exports, st.booleans(), st.booleans())

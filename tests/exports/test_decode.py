@@ -89,7 +89,7 @@ def repeats(value: Any) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
-@pytest.mark.parametrize("tries", [200, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tries", [200, pytest.param(2000, marks=pytest.mark.slow)])
 def test_the_fast_way_gives_what_the_slow_way_gives(tries: int) -> None:
     taken = {"fast": 0, "twice": 0}
 
@@ -107,7 +107,7 @@ def test_the_fast_way_gives_what_the_slow_way_gives(tries: int) -> None:
     assert min(taken.values()) > tries / 20  # else nothing has been tried
 
 
-@pytest.mark.parametrize("tries", [200, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tries", [200, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 def test_data_found_at_the_end_of_a_task_are_its_data(tries: int) -> None:
     found = {True: 0, False: 0}

@@ -928,7 +928,7 @@ def applied(found: Comparison, old: list[dict[str, Any]], new: list[dict[str, An
     return list(rows.values())
 
 
-@examples(25, 1000)
+@examples(25, 500)
 def test_the_listed_changes_make_the_new_rows_out_of_the_old_ones(profile):
     @profile
     @given(ROWS, ROWS, st.integers(1, 3), st.randoms())
@@ -951,7 +951,7 @@ def _only_targets(found: Comparison) -> bool:
     return "row-repeats" in found.counts
 
 
-@examples(25, 500)
+@examples(25, 250)
 def test_rows_with_the_same_id_are_a_multiset(profile):
     @profile
     @given(st.lists(ROW, max_size=6), st.lists(ROW, max_size=6))
