@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,9 +22,14 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+SECONDS = 300  # in which a program must end
+
 
 def run_program(program: Path | str, *arguments: Any, env: dict[str, str]) -> CompletedProcess[str]:
-    """Run a script, or code, with `env` as its whole environment; return its exit code, stdout and stderr."""
+    """Run a script, or code, with `env` as its whole environment; return its exit code, stdout and stderr.
+
+    Raises TimeoutError where it does not end.
+    """
     argv = [str(program) if isinstance(program, Path) else "-c", *map(str, arguments)]
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
@@ -33,6 +40,10 @@ def run_program(program: Path | str, *arguments: Any, env: dict[str, str]) -> Co
         asked = {"argv": argv, "code": code, "env": env, "cwd": str(Path.cwd()), "out": str(out), "err": str(err)}
         starter.stdin.write(json.dumps(asked) + "\n")
         starter.stdin.flush()
+        if not select.select([starter.stdout], [], [], SECONDS)[0]:
+            os.killpg(starter.pid, signal.SIGKILL)
+            _starter.cache_clear()
+            raise TimeoutError(f"{argv} has not ended after {SECONDS} s")
         status = json.loads(starter.stdout.readline() or '"the starter is gone"')
         return CompletedProcess(argv, status, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
 
@@ -40,7 +51,8 @@ def run_program(program: Path | str, *arguments: Any, env: dict[str, str]) -> Co
 @cache
 def _starter() -> subprocess.Popen[str]:
     """One for each process that runs tests; it ends when its stdin is closed."""
-    return subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, __file__]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def _asked() -> dict[str, Any] | None:
@@ -75,10 +87,12 @@ def _become(asked: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     import httpx2  # noqa: F401
+    import label_studio_sdk.core.client_wrapper  # noqa: F401
     import mlcroissant  # noqa: F401
     import pandas  # noqa: F401
     import pyarrow.dataset  # noqa: F401
 
+    import newsparallax.cli.label_studio
     import newsparallax.cli.rehydrate
     import newsparallax.cli.release  # noqa: F401
 

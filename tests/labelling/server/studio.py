@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +14,7 @@ from helpers import ROOT
 from newsparallax.labelling import home_of
 from newsparallax.labelling.exchange import MARK, data_digest
 from newsparallax.labelling.home import make_home
+from programs import run_program
 
 SCRIPT = ROOT / "scripts" / "label_studio.py"
 FIRST, SECOND = "000_17c0edab667c03c9", "001_8eac77890c2c81c7"
@@ -54,10 +53,7 @@ def environment(server: Any, **more: str) -> dict[str, str]:
 
 def run(server: Any, *arguments: str, env: dict[str, str] | None = None) -> Ran:
     """Run scripts/label_studio.py as a user does."""
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    done = subprocess.run(
-        command, env=env or environment(server), capture_output=True, text=True, check=False, timeout=300
-    )
+    done = run_program(SCRIPT, *arguments, env=env or environment(server))
     assert "Traceback" not in done.stderr, done.stderr
     return Ran(done.returncode, done.stdout, done.stderr)
 
