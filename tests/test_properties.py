@@ -139,7 +139,7 @@ def splits_crlf(text: str, offset: int) -> bool:
     return text[offset - 1 : offset + 1] == "\r\n" if offset else False
 
 
-@examples(200, 1500)
+@examples(100, 1500)
 @pytest.mark.parametrize("policy", ["trim", "keep"])
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_region_ends_at_its_own_place_or_in_quarantine(context, keeping, policy, unit, profile):
@@ -178,7 +178,7 @@ def test_a_region_ends_at_its_own_place_or_in_quarantine(context, keeping, polic
     holds()
 
 
-@examples(200, 2000)
+@examples(100, 2000)
 def test_offsets_without_a_quote_are_never_moved(context, profile):
     @profile
     @given(texts, st.integers(-3, 40), st.integers(-3, 40))
@@ -201,7 +201,7 @@ PARAGRAPHS = st.lists(
 )
 
 
-@examples(200, 1500)
+@examples(100, 1500)
 @pytest.mark.parametrize("unit", ["code points", "utf16"])
 def test_a_region_of_a_shifted_page_ends_at_its_own_place_or_in_quarantine(another, unit, profile):
     """The offsets of all regions are shifted by a title; a third of the regions have no quote."""
@@ -304,7 +304,7 @@ def folded(tallies: list[BuildCounts], draw: Any) -> BuildCounts:
     return left[0]
 
 
-@examples(60, 400)
+@examples(30, 400)
 def test_tallies_add_up_in_any_grouping(context, profile):
     @profile
     @given(st.lists(tallies, max_size=7), st.data())
@@ -376,7 +376,7 @@ def decoded(tags: list[str], tokens: list[tuple[int, int]]) -> list[tuple[int, i
     return [(start, end, label) for start, end, label in found]
 
 
-@examples(200, 1500)
+@examples(100, 1500)
 def test_tags_hold_exactly_the_spans_counted_as_shown(profile):
     @profile
     @given(tokens_and_spans())
@@ -660,7 +660,7 @@ def copied(value: Any) -> Any:
     return [copied(part) for part in value] if isinstance(value, list) else value
 
 
-@examples(250, 5000)
+@examples(100, 5000)
 def test_the_law_holds_for_any_garbage(context, another, profile):
     @profile
     @given(exports, st.booleans(), st.booleans())

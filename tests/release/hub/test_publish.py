@@ -25,6 +25,8 @@ from newsparallax.errors import NewsParallaxError
 from newsparallax.release.publishing import _Publication
 from programs import run_program
 
+pytestmark = pytest.mark.slow  # each publishes several times
+
 REPO = "org/tiny"
 LOAD = """
 import json, sys
@@ -152,7 +154,6 @@ def test_what_somebody_else_commits_in_between_is_kept(hub, tmp_path):
     assert at(hub, "v0.1.0") == staged(corpus) | {"LICENSE": b"theirs"}
 
 
-@pytest.mark.slow
 def test_somebody_who_commits_again_and_again_stops_it_in_the_end(hub, tmp_path):
     corpus = write_release(tmp_path / "corpus")
     hub.create(REPO)
@@ -291,7 +292,6 @@ def test_a_full_disk_of_this_machine_is_not_laid_on_the_hub(hub, tmp_path, monke
     assert not isinstance(told.value, HubError)  # which would be asked again
 
 
-@pytest.mark.slow
 def test_two_publishers_of_one_version_end_whole(hub, tmp_path):
     """The second is told why not, or comes before the first; the tag is one of the two, whole, and never moves."""
     ours, theirs = (
@@ -309,7 +309,6 @@ def test_two_publishers_of_one_version_end_whole(hub, tmp_path):
     assert "is already released in org/tiny" in ended[1 - winner]["said"]
 
 
-@pytest.mark.slow
 def test_two_publishers_of_two_versions_end_whole_one_after_the_other(hub, tmp_path):
     first, second = write_release(tmp_path / "one"), write_release(tmp_path / "two", "0.2.0", labels={"b": "LOC"})
     pair = [Publisher(corpus, hub.environment()) for corpus in (first, second)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from faults import writes
 
+pytestmark = pytest.mark.slow
+
 WAITS = False  # how long it waits is tested elsewhere
 
 
@@ -62,7 +64,6 @@ def test_what_would_be_loaded_otherwise_gets_no_tag(hub, shared, repo):
     assert hub.tags(repo) == {}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_an_interruption_at_any_request_leaves_a_whole_release_or_none(hub, shared, part, after):
