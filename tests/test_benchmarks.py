@@ -180,7 +180,7 @@ def test_what_takes_too_long_is_stopped_and_its_time_told(tmp_path):
     run = measured(tmp_path, "while True: pass", 0.5)
     assert run["code"] == -9
     assert 0.5 < run["wall"] < 3
-    assert 0.2 < run["cpu"] < 3
+    assert 0.02 < run["cpu"] < 3  # on a busy machine it gets little
 
 
 def floors(corpus, out, cores):
