@@ -109,6 +109,7 @@ OF_EXTRAS = {
     "annotate": ("newsparallax.labelling", "newsparallax.render.guidelines"),
     "formats": ("newsparallax.formats", "newsparallax.read.tokens"),
     "release": ("newsparallax.release", "newsparallax.dataset"),
+    "report": ("newsparallax.report",),
     "scale": ("newsparallax.scale", "newsparallax.building.minhash"),
 }
 PLUGINS = {"s3fs"}  # found by fsspec; no module imports it

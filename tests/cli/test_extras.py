@@ -18,6 +18,7 @@ from newsparallax.errors import UsageError
 RELEASE = "error: huggingface-hub, merge3 and mlcroissant are not installed\n  `make .venv/release` installs them\n"
 ANNOTATE = "error: label-studio-sdk, markdown-it-py and pyahocorasick are not installed\n  `make .venv/annotate` installs them\n"  # fmt: skip  # noqa: E501
 HUB = "error: huggingface-hub is not installed\n  `make .venv/release` installs it\n"
+REPORT = "error: altair and vl-convert-python are not installed\n  `make .venv/report` installs them\n"
 SCALE = "error: datatrove is not installed\n  `make .venv/scale` installs it\n"
 ON_RAY = "error: datatrove, ray and s3fs are not installed\n  `make .venv/scale` installs them\n"
 
@@ -49,6 +50,7 @@ CASES = {
     "label_studio.py pull --split": ANNOTATE,
     "label_studio.py review": ANNOTATE,
     "label_studio.py serve --push": ANNOTATE,
+    "report.py --out report.html": REPORT,
     "scale.py --input x.json --out out": SCALE,
     "scale.py --input s3://x/*.json --out out --executor ray": ON_RAY,
 }

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from newsparallax.read import open_dataset
 from newsparallax.report import summary, write_report
 from roles_corpus import HOSTILE, make
-
-CHROMIUM = shutil.which(os.environ.get("CHROMIUM", "chromium")) or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -26,22 +20,19 @@ def file(dataset, tmp_path_factory):
 
 
 @pytest.fixture
-def page(file):
-    if CHROMIUM is None:
-        pytest.skip("no browser found; CHROMIUM names one")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        said, asked = [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(file.as_uri())
-        yield page
-        assert said == []
-        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-        assert page.evaluate("window.ran") is None
-        browser.close()
+def page(browser, file):
+    """The page on a phone; nothing may be said on the console, fetched or run."""
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    yield page
+    assert said == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert page.evaluate("window.ran") is None
+    page.close()
 
 
 def rows(dataset):
@@ -55,9 +46,11 @@ def test_hostile_words_are_text(file):
 
 
 def test_summary_has_the_tables(dataset):
-    tables = {title: rows for title, _, rows in summary(dataset)}
-    assert tables["Naming"] != ["Lima", "Peru"]
+    tables = {shown.title: shown.rows for shown in summary(dataset)}
+    assert tables["Naming"][1] == ["Peru", "Lima 1, Peru 1", "Peru 1"]
     assert ["Peru", "Anna", "+1", "1"] in [row[1:] for row in tables["Stances"]]
+    assert tables["Passages"] == [["event-0", "2", "0", "1", "2"]]
+    assert tables["Annotators"] == [["a", "human", "2"], ["b", "human", "0"]]
     assert tables["Terms"] == [["the war", HOSTILE, "clean-up", "Post", "war"]]
 
 
@@ -66,6 +59,12 @@ def test_many_events_have_an_index_and_a_page_each(tmp_path):
     assert len(files) == 12
     index = files[-1].read_text(encoding="utf-8")
     assert all(f'href="many-events/{file.name}"' in index for file in files[:-1])
+    assert all("Annotated by: human." in file.read_text(encoding="utf-8") for file in files)
+
+
+def test_the_same_dataset_gives_the_same_bytes(dataset, file, tmp_path):
+    again = write_report(dataset, tmp_path / "report.html")[-1]
+    assert again.read_bytes() == file.read_bytes()
 
 
 @pytest.mark.server
@@ -91,6 +90,22 @@ def test_a_span_opens_by_keyboard_and_link_and_layers_can_be_hidden(page, file):
     assert page.locator("#panel").is_visible()
     page.locator(".layer").first.uncheck()
     assert page.locator(".m.off").count() > 0
+
+
+@pytest.mark.server
+def test_the_index_is_searched_without_a_server(browser, tmp_path):
+    index = write_report(open_dataset(make(tmp_path, copies=105)), tmp_path / "many.html")[-1]
+    page = browser.new_page()
+    page.goto(index.as_uri())
+    assert page.locator("#index tbody tr").count() == 100
+    page.fill("#search", "clean-UP event-104")
+    assert page.locator("#index tbody tr").count() == 1
+    assert page.locator("#found").inner_text() == "1 events"
+    page.locator("#index a").click()
+    assert "event-104" in page.title()
+    page.locator("nav a").first.click()
+    assert page.locator("#search").is_visible()
+    page.close()
 
 
 @pytest.mark.server

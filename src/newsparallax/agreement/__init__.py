@@ -20,7 +20,7 @@ from .markdown import (
     guidelines_block,
     notes,
 )
-from .matching import Sides, pair_up
+from .matching import Sides, match_spans, pair_up
 from .report import MAX_LISTED, Metrics, figures
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "group_tables",
     "group_title",
     "guidelines_block",
+    "match_spans",
     "notes",
     "pair_up",
 ]

@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from .._util import require
 from ..corpus import open_corpus
 from ..errors import UsageError
 from ..read import open_dataset
@@ -32,17 +33,24 @@ def report_command(
     """Show a finished dataset to readers: articles side by side, names, stances and terms by outlet, annotation.
 
     The HTML file needs no network. It has the texts of the articles if the dataset has them: do not publish it then.
-    With more than 10 events it is an index, and the pages of the events are in a folder next to it.
+    With more than 10 events it is an index, and the pages of the events are in a folder next to it. The plots need the
+    packages of the extra `report`; --text needs no extra.
 
     Exit code 0: done; 2: stopped by an error.
     """
+    if not text:
+        require("report")
     opened = open_dataset(dataset or open_corpus(corpus).root / "build/latest")
     if text:
-        for title, head, rows in summary(opened):
-            table = Table(*head, title=title, box=SIMPLE_HEAD, title_justify="left")
-            for row in rows:
+        for shown in summary(opened):
+            table = Table(title=Text(shown.title), box=SIMPLE_HEAD, title_justify="left")
+            for name in shown.columns:
+                table.add_column(Text(console.on_a_line(name)))
+            for row in shown.rows:
                 table.add_row(*(Text(console.on_a_line(cell)) for cell in row))
             console.out.print(table)
+            if shown.more:
+                console.out.print(f"  and {shown.more:,} more")
         return console.DONE
     try:
         with console.progress("events") as progress:

@@ -4,6 +4,7 @@
 `summary` has the same tables for a terminal.
 """
 
-from .pages import MOST_EVENTS, summary, write_report
+from .pages import MOST_EVENTS, write_report
+from .summary import summary
 
 __all__ = ["MOST_EVENTS", "summary", "write_report"]

@@ -1,23 +1,28 @@
-"""Write the pages of a report, and its summary as plain tables."""
+"""Write the pages of a report."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from .._util import write_whole
+from .._util import require, write_whole
 from ..corpus import ARTICLES
 from ..read import Dataset, colors
-from .tables import annotation_tables, naming_table, outlets_of, records, stance_tables
+from .disputes import disputes
+from .tables import annotation_tables, naming_table, outlets_of, records, repaired, stance_tables, terms_table
 from .tellings import STYLES, tellings
 
 MOST_EVENTS = 10  # in one file; a dataset with more has an index, and a page an event
 AT_ONCE = 100  # events that are in memory
+SHOWN = 100  # rows of the index that are shown at once
+LISTS = ("disputed", "overruled", "repaired")
 Progress = Callable[[int, int], None]
 Facts = dict[str, Any]
 
@@ -26,43 +31,76 @@ def write_report(dataset: Dataset, out: Path, progress: Progress | None = None) 
     """Write the report to the file `out` and return the files, `out` last.
 
     With more than `MOST_EVENTS` events, `out` is an index, and the pages of events are in a folder next to it with the
-    name of the file and `-events`. Raises OSError where a file cannot be written.
+    name of the file and `-events`. Raises UsageError where the packages that draw plots are missing, and OSError where
+    a file cannot be written.
     """
-    ids = sorted({row["event_id"] for row in dataset.rows(ARTICLES, ["event_id"])})
+    require("report")
+    ids = event_ids(dataset)
     page = _Page(dataset)
     if len(ids) <= MOST_EVENTS:
         events = list(_events(dataset, ids, progress))
-        write_whole(out, page.render(events=events, annotation=annotation_tables(dataset), index=[], home=None))
+        write_whole(out, page.render(events=events, annotation=_annotation(dataset, events)))
         return [out]
     folder = out.with_name(f"{out.stem}-events")
     files, index = [], []
     for number, event in enumerate(_events(dataset, ids, progress)):
         file = folder / f"{number:06}.html"
-        write_whole(file, page.render(events=[event], annotation=None, index=[], home=f"../{out.name}"))
+        write_whole(file, page.render(events=[event], home=f"../{out.name}"))
         files.append(file)
         index.append(_entry(event, f"{folder.name}/{file.name}"))
-    write_whole(out, page.render(events=[], annotation=annotation_tables(dataset), index=index, home=None))
+    write_whole(out, page.render(annotation=_annotation(dataset, index), index=index))
     return [*files, out]
 
 
-def _events(dataset: Dataset, ids: list[str], progress: Progress | None) -> Iterator[Facts]:
-    """Yield what the template shows of each event; the rows of `AT_ONCE` events are read together."""
+def event_ids(dataset: Dataset) -> list[str]:
+    """Return the ids of all events, sorted."""
+    return sorted({row["event_id"] for row in dataset.rows(ARTICLES, ["event_id"])})
+
+
+def parts(dataset: Dataset, ids: list[str]) -> Iterator[tuple[str, Dataset]]:
+    """Yield the parts of some events; the rows of `AT_ONCE` events are in memory together."""
     for first in range(0, len(ids), AT_ONCE):
-        group = dataset.of_events(ids[first : first + AT_ONCE]).by_event()
-        for number, (id_, part) in enumerate(group.items(), first + 1):
-            shown, spans = tellings(part)
-            yield {
-                "id": id_,
-                "tellings": shown,
-                "spans": spans,
-                "outlets": outlets_of(part),
-                "naming": naming_table(part),
-                "stances": stance_tables(part),
-                "terms": records(part.terms()),
-                "pairs": records(part.pairs()),
-            }
-            if progress:
-                progress(number, len(ids))
+        yield from dataset.of_events(ids[first : first + AT_ONCE]).by_event().items()
+
+
+def _events(dataset: Dataset, ids: list[str], progress: Progress | None) -> Iterator[Facts]:
+    """Yield what the template shows of each event."""
+    from . import plots  # its libraries belong to an extra
+
+    for number, (id_, part) in enumerate(parts(dataset, ids), 1):
+        outlets, naming, stances = outlets_of(part), naming_table(part), stance_tables(part)
+        disputed, overruled = disputes(part)
+        yield tellings(part) | {
+            "id": id_,
+            "outlets": outlets,
+            "naming": naming,
+            "naming_plots": plots.naming_plots(naming, outlets),
+            "stances": stances,
+            "stance_plots": plots.stance_plots(stances),
+            "terms": terms_table(part),
+            "pairs": records(part.pairs()),
+            "disputed": disputed,
+            "overruled": overruled,
+            "repaired": repaired(part),
+        }
+        if progress:
+            progress(number, len(ids))
+
+
+def _annotation(dataset: Dataset, events: list[Facts]) -> Facts:
+    """Return what the section about annotation shows; `events` are events or entries of the index."""
+    from . import plots
+
+    made = annotation_tables(dataset)
+    for group in made["agreement"]:
+        for table in group["tables"]:
+            table["plot"] = plots.agreement_plot(group["title"], table["points"]) if table["points"] else None
+    layers = {name: Counter(row["layer"] for event in events for row in event[name]) for name in LISTS}
+    return made | {
+        "label_plots": plots.label_plots(made["labels"]),
+        "totals": [(layer, [layers[name][layer] for name in LISTS]) for layer in dataset.codebook.layers],
+        "lists": LISTS,
+    }
 
 
 def _entry(event: Facts, href: str) -> Facts:
@@ -70,69 +108,34 @@ def _entry(event: Facts, href: str) -> Facts:
     names = {str(one["name"]) for row in event["naming"] for cell in row["cells"] for one in cell if one["name"]}
     entities = [row["entity"] for row in event["naming"]]
     terms = sorted({str(row["wording"]) for row in event["terms"] if row["wording"]})
-    words = " ".join([event["id"], *event["outlets"], *entities, *sorted(names), *terms]).casefold()
+    found = " ".join([event["id"], *event["outlets"], *entities, *names, *terms]).casefold()
     return {
-        "id": event["id"], "href": href, "outlets": event["outlets"], "entities": entities[:6], "terms": terms[:6],
-        "articles": len(event["tellings"]), "words": words,
-    }  # fmt: skip
+        "id": event["id"], "href": href, "outlets": ", ".join(event["outlets"]), "entities": ", ".join(entities[:6]),
+        "terms": ", ".join(terms[:6]), "articles": len(event["heads"]), "words": " ".join(sorted(set(found.split()))),
+    } | {name: [{"layer": row["layer"]} for row in event[name]] for name in LISTS}  # fmt: skip
 
 
 class _Page:
     """The template with what is the same on all pages."""
 
     def __init__(self, dataset: Dataset) -> None:
-        environment = Environment(loader=PackageLoader(__package__ or ""), autoescape=True, trim_blocks=True)
+        environment = Environment(
+            loader=PackageLoader(__package__ or ""), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        )
         source, _, _ = environment.loader.get_source(environment, "page.js")  # type: ignore[union-attr]
         style, _, _ = environment.loader.get_source(environment, "page.css")  # type: ignore[union-attr]
         digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-        kinds = sorted(set((dataset.manifest.as_json().get("annotators") or {}).values()))
+        manifest = dataset.manifest.as_json()
         layers = list(dataset.codebook.layers)
         self._template = environment.get_template("page.html")
         self._shared = {
-            "dataset": dataset, "script": source, "style": style, "kinds": kinds, "colors": colors(dataset.codebook),
-            "script_digest": digest, "layers": layers,
+            "dataset": dataset, "script": source, "style": re.sub(r"\n\s*", "", style), "script_digest": digest,
+            "kinds": sorted(set((manifest.get("annotators") or {}).values())), "layers": layers,
+            "texts": dataset.manifest.texts,
             "styles": {name: STYLES[number % len(STYLES)] for number, name in enumerate(layers)},
-            "roles": dataset.codebook.roles,
+            "colors": colors(dataset.codebook), "codebook": dataset.codebook, "shown": SHOWN,
         }  # fmt: skip
 
-    def render(self, **facts: Any) -> bytes:
+    def render(self, events: list[Facts] = [], **facts: Any) -> bytes:  # noqa: B006
         """Return a page as UTF-8; lone surrogates, which texts may have, become question marks."""
-        return self._template.render(**self._shared, **facts).encode("utf-8", "replace")
-
-
-def summary(dataset: Dataset) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Return the tables of the complete dataset for a terminal: (title, columns, rows)."""
-    outlets = outlets_of(dataset)
-    named = [
-        [
-            row["entity"],
-            *(", ".join(f"{one['name']} {one['count']}" for one in cell) or "not named" for cell in row["cells"]),
-        ]
-        for row in naming_table(dataset)
-    ]
-    stances = [
-        [table["outlet"], holder, target, f"{cell['sum']:+.3g}", str(len(cell["rows"]))]
-        for table in stance_tables(dataset)
-        for holder, cells in table["rows"]
-        for target, cell in zip(table["targets"], cells, strict=True)
-        if cell["rows"]
-    ]
-    pairs = [
-        [
-            row["referent"],
-            row["outlet_a"],
-            row["wording_a"] or "UNNAMED",
-            row["outlet_b"],
-            row["wording_b"] or "UNNAMED",
-        ]
-        for row in records(dataset.pairs())
-    ]
-    return [
-        ("Naming", ["entity", *outlets], named),
-        ("Stances", ["outlet", "holder", "target", "sum", "n"], stances),
-        (
-            "Terms",
-            ["referent", "outlet", "wording", "outlet", "wording"],
-            [[str(cell) for cell in row] for row in pairs],
-        ),
-    ]
+        return self._template.render(**self._shared, events=events, **facts).encode("utf-8", "replace")

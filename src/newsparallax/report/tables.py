@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import groupby, islice
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ..problems import CODES
 from ..read import Dataset
 
 Facts = dict[str, Any]
+Cells = dict[str, dict[str, list[Facts]]]
+FIGURE = re.compile(r"(-?\d\.\d+)(?: \[(-?\d\.\d+), (-?\d\.\d+)\])?")  # with or without an interval
+MOST_PROBLEMS = 50  # that are listed
 
 
 def records(frame: pd.DataFrame) -> list[Facts]:
@@ -25,14 +33,19 @@ def outlets_of(part: Dataset) -> list[str]:
 
 
 def naming_table(part: Dataset) -> list[Facts]:
-    """Return entities with their names in each outlet: first those that several outlets name, then the omissions.
-
-    Within both, the entities with the most mentions that differ come first.
-    """
-    outlets = outlets_of(part)
-    cells: dict[str, dict[str, list[Facts]]] = defaultdict(lambda: defaultdict(list))
+    """Return entities with their names in each outlet, in the order of `ordered_names`."""
+    cells: Cells = defaultdict(lambda: defaultdict(list))
     for row in records(part.naming()):
         cells[row["entity_id"]][row["outlet"] or row["articles"][0]].append(row)
+    return ordered_names(part, cells, outlets_of(part))
+
+
+def ordered_names(part: Dataset, cells: Cells, outlets: list[str]) -> list[Facts]:
+    """Return entities with their names in each outlet: first those that several outlets name, then the omissions.
+
+    Within both, the entities with the most mentions that differ come first. `cells` are rows of `Dataset.naming` by
+    entity and outlet, of which the name and the count are needed.
+    """
     made = [
         {
             "entity": part.entity(id_),
@@ -62,6 +75,20 @@ def _difference(cells: list[list[Facts]]) -> float:
     pairs = [(a, b) for number, a in enumerate(shares) for b in shares[:number]]
     alike = [sum(min(a[name], b.get(name, 0)) for name in a) for a, b in pairs]
     return 1 - sum(alike) / len(alike) if alike else 0.0
+
+
+def terms_table(part: Dataset) -> list[Facts]:
+    """Return the terms in their contexts, which begin and end with complete words."""
+    rows = records(part.terms())
+    for row in rows:
+        text = part.articles[row["article_id"]].get("text")
+        if text is None:
+            continue
+        if " ".join(text[: row["start"]].split()) != row["left"] and " " in row["left"]:
+            row["left"] = "… " + row["left"].partition(" ")[2]
+        if " ".join(text[row["end"] :].split()) != row["right"] and " " in row["right"]:
+            row["right"] = row["right"].rpartition(" ")[0] + " …"
+    return rows
 
 
 def stance_tables(part: Dataset) -> list[Facts]:
@@ -94,15 +121,65 @@ def _ordered(names: Iterable[str]) -> list[str]:
     return sorted(counts, key=lambda name: (-counts[name], name))
 
 
+def repaired(part: Dataset) -> list[Facts]:
+    """Return the gold spans whose offsets were repaired: where they are, where they were, and by which method."""
+    keys = ("span_id", "article_id", "outlet", "start", "end", "quote", "repair", "original_start", "original_end")
+    rows = ((layer, row) for layer in part.codebook.layers for row in part.rows(layer))
+    return [{"layer": layer} | {key: row[key] for key in keys} for layer, row in rows if row["repair"]]
+
+
 def annotation_tables(dataset: Dataset) -> Facts:
-    """Return how the complete dataset was annotated: counts of the manifest, and the agreement that the card states."""
+    """Return how the complete dataset was annotated: counts and problems, and the agreement of the card."""
     manifest = dataset.manifest.as_json()
     counts = manifest["counts"]
+    by = counts.get("annotations_by", {})
     return {
-        "annotators": manifest.get("annotators", {}),
-        "by": counts.get("annotations_by", {}),
+        "annotators": [(name, kind, by.get(name, 0)) for name, kind in manifest.get("annotators", {}).items()],
         "labels": {name: labels for name, labels in manifest.get("labels", {}).items() if any(labels.values())},
-        "problems": counts.get("problems", {}),
+        "results": [(key, counts[f"results_{key}"]) for key in ("in", "accepted", "repaired", "quarantined")],
+        "problems": [(code, number, *CODES.get(code, ("", ""))) for code, number in counts.get("problems", {}).items()],
+        "waived": counts.get("problems_waived", 0),
+        "listed": _listed(dataset.folder / "problems.jsonl"),
         "repairs": counts.get("repairs", {}),
-        "agreement": records(dataset.agreement()),
+        "agreement": agreement_groups(records(dataset.agreement())),
     }
+
+
+def _listed(file: Path) -> list[Facts]:
+    """Return the first problems of a dataset that are not consequences of others."""
+    if not file.is_file():
+        return []
+    with file.open(encoding="utf-8") as lines:
+        problems = (json.loads(line) for line in lines)
+        return list(islice((problem for problem in problems if not problem.get("cause")), MOST_PROBLEMS))
+
+
+def agreement_groups(rows: list[Facts]) -> list[Facts]:
+    """Return the figures of agreement by group of annotators, as tables and as points of plots.
+
+    A table has `head`, `rows` (what, values) and `points`, which are its F1 and alpha with their 95 % intervals.
+    Figures belong to the same table if their first measures are the same.
+    """
+    made: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
+    for group, several in groupby(rows, key=lambda row: row["group"]):
+        tables = made.setdefault(group, {})
+        for what, figures in groupby(several, key=lambda row: row["what"]):
+            values = {row["measure"]: row["value"] for row in figures}
+            tables.setdefault(next(iter(values)), {})[what] = values
+    return [
+        {"title": group.replace("**", ""), "tables": [_table(rows) for rows in tables.values()]}
+        for group, tables in made.items()
+    ]
+
+
+def _table(rows: dict[str, dict[str, str]]) -> Facts:
+    head = list(dict.fromkeys(measure for values in rows.values() for measure in values))
+    points = []
+    for what, values in rows.items():
+        for measure, value in values.items():
+            found = FIGURE.fullmatch(value) if measure.endswith(("F1", "alpha")) else None
+            if found:
+                number, low, high = (None if part is None else float(part) for part in found.groups())
+                points.append({"what": what, "measure": measure, "value": number, "low": low, "high": high})
+    shown = [(what, [values.get(measure, "") for measure in head]) for what, values in rows.items()]
+    return {"head": head, "rows": shown, "points": points}

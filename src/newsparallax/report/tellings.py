@@ -1,103 +1,160 @@
-"""The articles of an event as HTML: their blocks with all spans, and what opens when a span is chosen."""
+"""The articles of an event as HTML: aligned passages with all spans, and what opens when a span is chosen."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from html import escape
 from typing import Any
 
 from markupsafe import Markup
 
 from ..read import Dataset, Lane, Mark, colors, lanes, marked, pieces
-from .passages import Match, matches, passage
+from .passages import Match, Row, aligned, block_id, passage
 
 Facts = dict[str, Any]
 PLACES = ("span_id", "article_id", "event_id", "start", "end", "quote")
 STYLES = ("solid", "dotted", "dashed", "double")
 STEP = 5  # pixels from one line below the text to the next
+OTHER = "#8c8c8c"  # the colour of a label that the codebook does not have
+BREAK = re.compile(r"\s*\n\s*")
 
 
-def tellings(part: Dataset) -> tuple[list[Facts], dict[str, Facts]]:
-    """Return the articles of an event for the template, and what is known of each span by its id."""
+def tellings(part: Dataset) -> Facts:
+    """Return the articles of an event for the template.
+
+    `heads` are the articles, `rows` the aligned passages with a cell for each article, and `spans` what is known of
+    each span by its id.
+    """
     codebook = part.codebook
-    color = colors(codebook)
-    styles = {name: STYLES[number % len(STYLES)] for number, name in enumerate(codebook.layers)}
     rows = {row["span_id"]: row for name in codebook.layers for row in part.rows(name)}
     mentions = [row for row in rows.values() if row.get("referent_ids")]
     passages = {
         id_: [
             passage(article, block, [row for row in mentions if row["article_id"] == id_])
-            for block in article["blocks"]
+            for block in sorted(article["blocks"], key=lambda block: block["start"])
+            if block["start"] < block["end"]
         ]
         for id_, article in part.articles.items()
     }
-    similar = matches(passages)
-    made: list[Facts] = []
+    shown = {id_: _Telling(part, article) for id_, article in part.articles.items()}
     known: dict[str, Facts] = {}
-    for id_, article in part.articles.items():
-        marks = marked(article, codebook.layers)
-        placed = lanes(marks)
-        known |= {mark.row["span_id"]: _facts(mark, rows.get(mark.row["span_id"], mark.row)) for mark in marks}
-        text = article.get("text")
-        blocks = [
-            {
-                "kind": block["kind"],
-                "blank": not (text or "")[block["start"] : block["end"]].strip(),
-                "id": _block_id(id_, block["start"]),
-                "html": _block(text, block["start"], block["end"], placed, color, styles),
-                "matches": [_seen(part, match) for match in similar.get((id_, block["start"]), [])],
-            }
-            for block in _all_of(text, article["blocks"])
-        ]
-        depth = 1 + max((each.lane for each in placed), default=0)
-        made.append({"article": article, "blocks": blocks, "spans": len(marks), "leading": 22 + STEP * depth})
-    return made, known
+    for telling in shown.values():
+        known |= {mark.row["span_id"]: _facts(mark, rows.get(mark.row["span_id"], mark.row)) for mark in telling.marks}
+    return {
+        "heads": [telling.head() for telling in shown.values()],
+        "rows": [_row(part, shown, row) for row in aligned(passages)],
+        "spans": known,
+    }
 
 
-def _seen(part: Dataset, match: Match) -> tuple[str, float, str | None, str]:
-    other = match.passage
-    return match.how, match.score, part.articles[other.article_id]["outlet"], _block_id(other.article_id, other.start)
+def outlet_of(article: Facts) -> str:
+    """Return the outlet of an article, or its id where no outlet is known."""
+    return str(article["outlet"] or article["article_id"])
 
 
-def _block_id(article_id: str, start: int) -> str:
-    return f"{article_id}.{start}"
+def _row(part: Dataset, shown: dict[str, _Telling], row: Row) -> Facts:
+    """Return a row for the template: how it is aligned, its matches, and a cell for each article, which may be None."""
+    how = max(row.matches, key=lambda match: match.score).how if row.matches else "alone"
+    shared = {
+        id_: {"outlet": outlet_of(article), "language": article["language"] or "und"}
+        for id_, article in part.articles.items()
+    }
+    cells = [
+        shared[id_] | {"blocks": telling.blocks(row.passages[id_].start)}
+        if id_ in row.passages
+        else shared[id_] | {"blocks": [], "elsewhere": _other(row.elsewhere, id_)}
+        for id_, telling in shown.items()
+    ]
+    alone = not row.matches and not row.elsewhere
+    return {"how": how, "alone": alone, "matches": [_seen(part, match) for match in row.matches], "cells": cells}
 
 
-def _all_of(text: str | None, blocks: list[Facts]) -> list[Facts]:
-    """Return blocks and the text between them, so that the complete text is shown; none if it is withheld."""
-    if text is None:
-        return []
-    made, at = [], 0
-    for block in [*sorted(blocks, key=lambda block: block["start"]), {"start": len(text), "end": len(text)}]:
-        if at < block["start"]:
-            made.append({"kind": "", "start": at, "end": block["start"]})
-        if block["start"] < block["end"]:
-            made.append(block)
-        at = max(at, block["end"])
-    return made
+def _other(matches: list[Match], article_id: str) -> Facts | None:
+    """Return the match of a lone passage in an article, if there is one."""
+    for match in matches:
+        for end in (match.a, match.b):
+            if end.article_id == article_id:
+                return {"id": block_id(*end.place), "how": match.how, "score": match.score}
+    return None
 
 
-def _block(
-    text: str | None,
-    start: int,
-    end: int,
-    placed: list[Lane],
-    color: dict[tuple[str, str], str],
-    styles: dict[str, str],
-) -> Markup:
-    made: list[str] = []
-    for piece in pieces(start, end, placed):
-        for mark, _ in piece.covers:
-            if mark.start == piece.start:
+def _seen(part: Dataset, match: Match) -> Facts:
+    outlets = [outlet_of(part.articles[each.article_id]) for each in (match.a, match.b)]
+    return {"outlets": outlets, "how": match.how} | {key: getattr(match, key) for key in ("score", "words", "entities")}
+
+
+class _Telling:
+    """One article with its spans."""
+
+    def __init__(self, part: Dataset, article: Facts) -> None:
+        self._article, self._text = article, article.get("text")
+        self._colors = colors(part.codebook)
+        self._styles = {name: STYLES[number % len(STYLES)] for number, name in enumerate(part.codebook.layers)}
+        self.marks = marked(article, part.codebook.layers)
+        self._lanes = lanes(self.marks)
+        self._by_passage = self._divided()
+
+    def head(self) -> Facts:
+        """Return what stands above the column."""
+        made = [each for each in self._article["annotations"] if not each["cancelled"]]
+        return {"article": self._article, "outlet": outlet_of(self._article), "spans": len(self.marks), "made": made}
+
+    def blocks(self, start: int) -> list[Facts]:
+        """Return the block that begins at `start` for the template, and the text between it and the next one."""
+        return [self._block(*extent) for extent in self._by_passage[start]]
+
+    def _divided(self) -> dict[int, list[tuple[str, int, int]]]:
+        """Map the starts of blocks to parts (kind, start, end) of the text, which together are the complete text."""
+        blocks = sorted(self._article["blocks"], key=lambda block: block["start"])
+        blocks = [block for block in blocks if block["start"] < block["end"]]
+        made: dict[int, list[tuple[str, int, int]]] = {}
+        at = 0
+        for number, block in enumerate(blocks):
+            after = self._end(block) if number + 1 == len(blocks) else blocks[number + 1]["start"]
+            parts = [("", at, block["start"])] if number == 0 and self._text is not None else []
+            parts += [(block["kind"], block["start"], block["end"]), ("", block["end"], after)]
+            made[block["start"]] = [part for part in parts if part[1] < part[2]]
+            at = after
+        return made
+
+    def _end(self, block: Facts) -> int:
+        """Return the end of the text, or of its last block where the text is withheld."""
+        end: int = block["end"] if self._text is None else len(self._text)
+        return end
+
+    def _block(self, kind: str, start: int, end: int) -> Facts:
+        text = self._text
+        facts = {
+            "kind": kind.replace("_", " "),
+            "id": block_id(self._article["article_id"], start),
+            "start": start,
+            "end": end,
+        }
+        if text is None:
+            inside = [mark for mark in self.marks if start <= mark.start < end]
+            return facts | {"html": None, "marks": inside, "counts": Counter(mark.layer for mark in inside)}
+        if not text[start:end].strip():
+            return facts | {"html": Markup(f"<span hidden>{escape(text[start:end])}</span>"), "blank": True}
+        cut = list(pieces(start, end, self._lanes))
+        depth = 1 + max((lane for piece in cut for _, lane in piece.covers), default=0)
+        html = Markup("".join(self._piece(text, *piece) for piece in cut))
+        return facts | {"html": html, "blank": False, "leading": 23 + STEP * depth}
+
+    def _piece(self, text: str, start: int, end: int, covers: list[Lane]) -> str:
+        made: list[str] = []
+        for mark, _ in covers:
+            if mark.start == start:
                 name = escape(f"{mark.label}, {mark.layer}: {mark.row['quote']}")
                 made.append(f'<button class="h" id="{escape(mark.row["span_id"])}" aria-label="{name}"></button>')
-        for mark, lane in piece.covers:
-            line = color.get((mark.layer, mark.label.partition("+")[0]), "#8c8c8c")
-            made.append(
-                f'<span class="m" data-s="{escape(mark.row["span_id"])}" data-l="{escape(mark.layer)}" '
-                f'style="padding-bottom:{lane * STEP}px;border-bottom:3px {styles[mark.layer]} {escape(line)}">'
-            )
-        made.append(escape((text or "")[piece.start : piece.end]) + "</span>" * len(piece.covers))
-    return Markup("".join(made))
+        for mark, lane in covers:
+            color = self._colors.get((mark.layer, mark.label.partition("+")[0]), OTHER)
+            style = f"--c:{color};--s:{self._styles[mark.layer]}"
+            style += f";padding-bottom:{lane * STEP}px" if lane else ""
+            known = f'data-s="{escape(mark.row["span_id"])}" data-l="{escape(mark.layer)}"'
+            made.append(f'<span class="m" {known} style="{escape(style)}">')
+        words = BREAK.sub(lambda found: f'<span class="nl">{found[0]}</span>', escape(text[start:end]))
+        return "".join(made) + words + "</span>" * len(covers)
 
 
 def _facts(mark: Mark, row: Facts) -> Facts:
