@@ -56,6 +56,11 @@ class Row(NamedTuple):
     matches: list[Match]
     elsewhere: list[Match]
 
+    @property
+    def how(self) -> str:
+        """How the most similar pair is worded, or "alone"."""
+        return max(self.matches, key=lambda match: match.score).how if self.matches else "alone"
+
 
 def block_id(article_id: str, start: int) -> str:
     """Return the id that a block has in the page."""

@@ -9,9 +9,10 @@ from ..read import Dataset
 from .disputes import disputes
 from .pages import LISTS, event_ids, parts
 from .tables import Cells, annotation_tables, ordered_names, outlets_of, records, repaired
-from .tellings import tellings
+from .tellings import aligned_rows
 
-LISTED = 50  # places, pairs of words and problems that are listed; tables with counts are complete
+LISTED = 50  # places and pairs of words that are listed
+MOST_ROWS = 500  # of names and of stances
 MOST_OUTLETS = 6  # that fit side by side
 
 Facts = dict[str, Any]
@@ -31,7 +32,11 @@ def summary(dataset: Dataset) -> list[Shown]:
     found = _Found()
     for id_, part in parts(dataset, event_ids(dataset)):
         found.add(id_, part)
-    return [table for table in [*found.tables(dataset), *_annotation(dataset)] if table.rows]
+    made = [table for table in [*found.tables(dataset), *_annotation(dataset)] if table.rows]
+    return [
+        table._replace(rows=table.rows[:MOST_ROWS], more=table.more + max(0, len(table.rows) - MOST_ROWS))
+        for table in made
+    ]
 
 
 class _Found:
@@ -39,7 +44,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.outlets: set[str] = set()
-        self.names: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+        self.names: dict[str, dict[str, Counter[str | None]]] = defaultdict(lambda: defaultdict(Counter))
         self.stances: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0, 0.0])
         self.passages: list[list[str]] = []
         self.pairs: list[list[str]] = []
@@ -51,7 +56,7 @@ class _Found:
         """Count an event."""
         self.outlets |= {*outlets_of(part)}
         for row in records(part.naming()):
-            self.names[row["entity_id"]][row["outlet"] or row["articles"][0]][row["name"] or "withheld"] += row["count"]
+            self.names[row["entity_id"]][row["outlet"] or row["articles"][0]][row["name"]] += row["count"]
         for row in records(part.stances()):
             key = (
                 row["outlet"] or row["article_id"],
@@ -60,7 +65,7 @@ class _Found:
             )
             self.stances[key][0] += 1
             self.stances[key][1] += row["polarity"]
-        rows = Counter(row["how"] for row in tellings(part)["rows"])
+        rows = Counter(row.how for row in aligned_rows(part))
         self.passages.append([id_, str(len(part.articles)), *(str(rows[how]) for how in ("kept", "reworded", "alone"))])
         pairs = records(part.pairs())
         self.pairs += [_pair(row) for row in pairs[: max(0, LISTED - len(self.pairs))]]
@@ -124,7 +129,7 @@ class _Found:
 
 
 def _names(cell: list[Facts]) -> str:
-    return ", ".join(f"{one['name']} {one['count']}" for one in cell) or "not named"
+    return ", ".join(f"{one['name'] or 'withheld'} {one['count']}" for one in cell) or "not named"
 
 
 def _pair(row: Facts) -> list[str]:

@@ -23,8 +23,13 @@ MOST_PROBLEMS = 50  # that are listed
 
 def records(frame: pd.DataFrame) -> list[Facts]:
     """Return the rows of a frame, with None where a value is missing."""
-    rows: list[Any] = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return rows
+    names = [str(name) for name in frame.columns]
+    columns = [[None if _missing(value) else value for value in frame[name].tolist()] for name in names]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _missing(value: Any) -> bool:
+    return value is pd.NA or (isinstance(value, float) and value != value)
 
 
 def outlets_of(part: Dataset) -> list[str]:
@@ -36,14 +41,19 @@ def naming_table(part: Dataset) -> list[Facts]:
     """Return entities with their names in each outlet, in the order of `ordered_names`."""
     cells: Cells = defaultdict(lambda: defaultdict(list))
     for row in records(part.naming()):
-        cells[row["entity_id"]][row["outlet"] or row["articles"][0]].append(row)
+        cell = cells[row["entity_id"]][row["outlet"] or row["articles"][0]]
+        if row["name"] is None and cell and cell[0]["name"] is None:  # withheld names are counted together
+            cell[0] |= {key: cell[0][key] + row[key] for key in ("count", "own", "quoted", "span_ids")}
+        else:
+            cell.append(row)
     return ordered_names(part, cells, outlets_of(part))
 
 
 def ordered_names(part: Dataset, cells: Cells, outlets: list[str]) -> list[Facts]:
     """Return entities with their names in each outlet: first those that several outlets name, then the omissions.
 
-    Within both, the entities with the most mentions that differ come first. `cells` are rows of `Dataset.naming` by
+    Within both, the entities with the most mentions that differ come first; how far names differ is None where they are
+    withheld. `cells` are rows of `Dataset.naming` by
     entity and outlet, of which the name and the count are needed.
     """
     made = [
@@ -63,18 +73,28 @@ def ordered_names(part: Dataset, cells: Cells, outlets: list[str]) -> list[Facts
 def _differing(row: Facts) -> float:
     """Return how many mentions of an entity differ between outlets."""
     mentions: int = sum(name["count"] for cell in row["cells"] for name in cell)
-    return row["differs"] * mentions if mentions else 0.0
+    return (row["differs"] or 0.0) * mentions
 
 
-def _difference(cells: list[list[Facts]]) -> float:
-    """Return how far outlets differ in their names, from 0 to 1: the mean over pairs of outlets."""
-    shares = []
+def _difference(cells: list[list[Facts]]) -> float | None:
+    """Return how far outlets differ in their names, from 0 to 1: the mean over pairs of outlets.
+
+    What two outlets have in common is the sum, over the names, of the smaller one of their shares. Summed over all
+    pairs, the share of an outlet counts as often as others have a larger one.
+    """
+    if any(row["name"] is None for cell in cells for row in cell):
+        return None
+    shares: dict[str, list[float]] = defaultdict(list)
     for cell in cells:
         total = sum(row["count"] for row in cell)
-        shares.append({str(row["name"]).casefold(): row["count"] / total for row in cell})
-    pairs = [(a, b) for number, a in enumerate(shares) for b in shares[:number]]
-    alike = [sum(min(a[name], b.get(name, 0)) for name in a) for a, b in pairs]
-    return 1 - sum(alike) / len(alike) if alike else 0.0
+        own: dict[str, float] = defaultdict(float)
+        for row in cell:
+            own[str(row["name"]).casefold()] += row["count"] / total
+        for name, share in own.items():
+            shares[name].append(share)
+    alike = sum(larger * share for each in shares.values() for larger, share in enumerate(sorted(each, reverse=True)))
+    pairs = len(cells) * (len(cells) - 1) / 2
+    return round(1 - alike / pairs, 9) if pairs else 0.0
 
 
 def terms_table(part: Dataset) -> list[Facts]:

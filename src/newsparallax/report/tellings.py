@@ -26,26 +26,34 @@ def tellings(part: Dataset) -> Facts:
     `heads` are the articles, `rows` the aligned passages with a cell for each article, and `spans` what is known of
     each span by its id.
     """
-    codebook = part.codebook
-    rows = {row["span_id"]: row for name in codebook.layers for row in part.rows(name)}
-    mentions = [row for row in rows.values() if row.get("referent_ids")]
-    passages = {
-        id_: [
-            passage(article, block, [row for row in mentions if row["article_id"] == id_])
-            for block in sorted(article["blocks"], key=lambda block: block["start"])
-            if block["start"] < block["end"]
-        ]
-        for id_, article in part.articles.items()
-    }
+    rows = {row["span_id"]: row for name in part.codebook.layers for row in part.rows(name)}
     shown = {id_: _Telling(part, article) for id_, article in part.articles.items()}
     known: dict[str, Facts] = {}
     for telling in shown.values():
         known |= {mark.row["span_id"]: _facts(mark, rows.get(mark.row["span_id"], mark.row)) for mark in telling.marks}
     return {
         "heads": [telling.head() for telling in shown.values()],
-        "rows": [_row(part, shown, row) for row in aligned(passages)],
+        "rows": [_row(part, shown, row) for row in aligned_rows(part)],
         "spans": known,
     }
+
+
+def aligned_rows(part: Dataset) -> list[Row]:
+    """Return the passages of the articles of an event in rows."""
+    mentions: dict[str, list[Facts]] = {id_: [] for id_ in part.articles}
+    for name in part.codebook.layers:
+        for row in part.rows(name):
+            if row.get("referent_ids"):
+                mentions[row["article_id"]].append(row)
+    passages = {
+        id_: [
+            passage(article, block, mentions[id_])
+            for block in sorted(article["blocks"], key=lambda block: block["start"])
+            if block["start"] < block["end"]
+        ]
+        for id_, article in part.articles.items()
+    }
+    return aligned(passages)
 
 
 def outlet_of(article: Facts) -> str:
@@ -55,7 +63,6 @@ def outlet_of(article: Facts) -> str:
 
 def _row(part: Dataset, shown: dict[str, _Telling], row: Row) -> Facts:
     """Return a row for the template: how it is aligned, its matches, and a cell for each article, which may be None."""
-    how = max(row.matches, key=lambda match: match.score).how if row.matches else "alone"
     shared = {
         id_: {"outlet": outlet_of(article), "language": article["language"] or "und"}
         for id_, article in part.articles.items()
@@ -67,7 +74,7 @@ def _row(part: Dataset, shown: dict[str, _Telling], row: Row) -> Facts:
         for id_, telling in shown.items()
     ]
     alone = not row.matches and not row.elsewhere
-    return {"how": how, "alone": alone, "matches": [_seen(part, match) for match in row.matches], "cells": cells}
+    return {"how": row.how, "alone": alone, "matches": [_seen(part, match) for match in row.matches], "cells": cells}
 
 
 def _other(matches: list[Match], article_id: str) -> Facts | None:
