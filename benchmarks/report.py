@@ -14,8 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import exports
 from playwright.sync_api import sync_playwright
+
+import exports
 
 ROOT = Path(__file__).parents[1]
 MB = 1 << 20

@@ -57,14 +57,14 @@ def main() -> None:
 
 
 def report(folder: CorpusFolder, chromium: Browser, scratch: Path) -> None:
-    """Take the pictures of the report: the articles side by side, and the table of names."""
+    """Take the pictures of the report: the articles side by side, and the plots of names."""
     file = scratch / "report.html"
     write_report(open_dataset(str(build(folder, scratch / "dataset").place)), file)
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.goto(file.as_uri())
+    page.locator(".reworded").nth(1).evaluate("row => scrollTo(0, row.offsetTop - 250)")
     page.screenshot(path=DOCS / "report.png", animations="disabled")
     page.get_by_role("heading", name="Naming").evaluate("heading => heading.scrollIntoView()")
-    page.mouse.wheel(0, -60)  # the bar of layers covers the top
     page.wait_for_timeout(300)
     page.screenshot(path=DOCS / "report-names.png", animations="disabled")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from newsparallax.read import open_dataset
@@ -60,6 +62,16 @@ def test_many_events_have_an_index_and_a_page_each(tmp_path):
     index = files[-1].read_text(encoding="utf-8")
     assert all(f'href="many-events/{file.name}"' in index for file in files[:-1])
     assert all("Annotated by: human." in file.read_text(encoding="utf-8") for file in files)
+
+
+def test_a_problem_leads_to_its_article(dataset, file):
+    page = file.read_text(encoding="utf-8")
+    (problem,) = map(json.loads, (dataset.folder / "problems.jsonl").read_text(encoding="utf-8").splitlines())
+    assert (
+        page.count(f'href="#article-{problem["article_id"]}"')
+        == page.count(f'id="article-{problem["article_id"]}"')
+        == 1
+    )
 
 
 def test_the_same_dataset_gives_the_same_bytes(dataset, file, tmp_path):

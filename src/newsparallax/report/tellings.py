@@ -87,8 +87,11 @@ def _other(matches: list[Match], article_id: str) -> Facts | None:
 
 
 def _seen(part: Dataset, match: Match) -> Facts:
-    outlets = [outlet_of(part.articles[each.article_id]) for each in (match.a, match.b)]
-    return {"outlets": outlets, "how": match.how} | {key: getattr(match, key) for key in ("score", "words", "entities")}
+    articles = [part.articles[each.article_id] for each in (match.a, match.b)]
+    read = all(article.get("text") is not None for article in articles)
+    return {"outlets": [*map(outlet_of, articles)], "how": match.how, "read": read} | {
+        key: getattr(match, key) for key in ("score", "words", "entities")
+    }
 
 
 class _Telling:
