@@ -56,6 +56,20 @@ def test_summary_has_the_tables(dataset):
     assert tables["Terms"] == [["the war", HOSTILE, "clean-up", "Post", "war"]]
 
 
+def test_summary_has_the_numbers_of_the_page(news, news_page):
+    tables = {shown.title: shown for shown in summary(news)}
+    page = news_page.read_text(encoding="utf-8")
+    assert tables["Passages"].rows == [["putin-dprk-visit-2024", "2", "0", "4", "24"]]
+    assert (page.count('<div class="row reworded">'), page.count('<div class="row alone">')) == (4, 24)
+    places = tables["Places in question"].rows
+    assert all("".join(f'<td class="n">{n}</td>' for n in row[1:]) in page for row in places)
+    for title in ("Disputed", "Overruled"):
+        total = sum(int(row[1 + ("Disputed", "Overruled").index(title)]) for row in places)
+        assert len(tables[title].rows) == total > 0
+    figures = [shown for title, shown in tables.items() if title.startswith("Agreement")]
+    assert all(value in page for shown in figures for row in shown.rows for value in row[1:])
+
+
 def test_many_events_have_an_index_and_a_page_each(tmp_path):
     files = write_report(open_dataset(make(tmp_path, copies=11)), tmp_path / "many.html")
     assert len(files) == 12

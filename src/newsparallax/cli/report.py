@@ -42,7 +42,9 @@ def report_command(
         require("report")
     opened = open_dataset(dataset or open_corpus(corpus).root / "build/latest")
     if text:
-        for shown in summary(opened):
+        with console.progress("events") as progress:
+            tables = summary(opened, progress)
+        for shown in tables:
             table = Table(title=Text(shown.title), box=SIMPLE_HEAD, title_justify="left")
             for name in shown.columns:
                 table.add_column(Text(console.on_a_line(name)))

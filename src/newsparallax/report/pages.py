@@ -39,7 +39,7 @@ def write_report(dataset: Dataset, out: Path, progress: Progress | None = None) 
     page = _Page(dataset)
     if len(ids) <= MOST_EVENTS:
         events = list(_events(dataset, ids, progress))
-        write_whole(out, page.render(events=events, annotation=_annotation(dataset, events)))
+        write_whole(out, page.render(events=events, annotation=_annotation(dataset, [*map(_counted, events)])))
         return [out]
     folder = out.with_name(f"{out.stem}-events")
     files, index = [], []
@@ -88,19 +88,27 @@ def _events(dataset: Dataset, ids: list[str], progress: Progress | None) -> Iter
 
 
 def _annotation(dataset: Dataset, events: list[Facts]) -> Facts:
-    """Return what the section about annotation shows; `events` are events or entries of the index."""
+    """Return what the section about annotation shows; `events` have the numbers of `_counted`."""
     from . import plots
 
     made = annotation_tables(dataset)
     for group in made["agreement"]:
         for table in group["tables"]:
             table["plot"] = plots.agreement_plot(group["title"], table["points"]) if table["points"] else None
-    layers = {name: Counter(row["layer"] for event in events for row in event[name]) for name in LISTS}
+    numbers: dict[str, Counter[str]] = {name: Counter() for name in LISTS}
+    for event in events:
+        for name in LISTS:
+            numbers[name].update(event[name])
     return made | {
         "label_plots": plots.label_plots(made["labels"]),
-        "totals": [(layer, [layers[name][layer] for name in LISTS]) for layer in dataset.codebook.layers],
+        "totals": [(layer, [numbers[name][layer] for name in LISTS]) for layer in dataset.codebook.layers],
         "lists": LISTS,
     }
+
+
+def _counted(event: Facts) -> Facts:
+    """Return how many places in question an event has, by list and layer."""
+    return {name: Counter(row["layer"] for row in event[name]) for name in LISTS}
 
 
 def _entry(event: Facts, href: str) -> Facts:
@@ -108,11 +116,13 @@ def _entry(event: Facts, href: str) -> Facts:
     names = {str(one["name"]) for row in event["naming"] for cell in row["cells"] for one in cell if one["name"]}
     entities = [row["entity"] for row in event["naming"]]
     terms = sorted({str(row["wording"]) for row in event["terms"] if row["wording"]})
-    found = " ".join([event["id"], *event["outlets"], *entities, *names, *terms]).casefold()
+    found = " ".join(
+        [event["id"], *event["outlets"], *entities, *names, *terms]
+    ).lower()  # as the search in the page does
     return {
         "id": event["id"], "href": href, "outlets": ", ".join(event["outlets"]), "entities": ", ".join(entities[:6]),
         "terms": ", ".join(terms[:6]), "articles": len(event["heads"]), "words": " ".join(sorted(set(found.split()))),
-    } | {name: [{"layer": row["layer"]} for row in event[name]] for name in LISTS}  # fmt: skip
+    } | _counted(event)  # fmt: skip
 
 
 class _Page:

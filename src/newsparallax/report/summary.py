@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..read import Dataset
 from .disputes import disputes
-from .pages import LISTS, event_ids, parts
+from .pages import LISTS, Progress, event_ids, parts
 from .tables import Cells, annotation_tables, ordered_names, outlets_of, records, repaired
 from .tellings import aligned_rows
 
@@ -27,11 +27,14 @@ class Shown(NamedTuple):
     more: int = 0
 
 
-def summary(dataset: Dataset) -> list[Shown]:
+def summary(dataset: Dataset, progress: Progress | None = None) -> list[Shown]:
     """Return the tables of a report. The rows of some events are in memory at a time."""
     found = _Found()
-    for id_, part in parts(dataset, event_ids(dataset)):
+    ids = event_ids(dataset)
+    for number, (id_, part) in enumerate(parts(dataset, ids), 1):
         found.add(id_, part)
+        if progress:
+            progress(number, len(ids))
     made = [table for table in [*found.tables(dataset), *_annotation(dataset)] if table.rows]
     return [
         table._replace(rows=table.rows[:MOST_ROWS], more=table.more + max(0, len(table.rows) - MOST_ROWS))
