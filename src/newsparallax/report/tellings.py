@@ -175,6 +175,13 @@ def _facts(mark: Mark, row: Facts) -> Facts:
             continue
         links = [link["span_id"] for link in value if isinstance(link, dict)] if isinstance(value, list) else []
         several = value if isinstance(value, list) else [value]
-        words = [str(each["quote"] or each["span_id"]) if isinstance(each, dict) else str(each) for each in several]
+        words = [_shown(each) for each in several]
         values.append((key, "\n".join(words), links))
     return {"layer": mark.layer, "label": mark.label, "quote": mark.row["quote"], "values": values}
+
+
+def _shown(value: Any) -> str:
+    """Return a value for readers; the end of a relation is shown by its words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value["quote"] or value["span_id"]) if isinstance(value, dict) else str(value)
