@@ -7,20 +7,24 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from .._util import require, write_whole
+from .._util import WorkerPool, require, usable_processors, write_whole
 from ..corpus import ARTICLES
-from ..read import Dataset, colors
+from ..errors import NewsParallaxError
+from ..read import Dataset, colors, open_dataset
 from .disputes import disputes
 from .tables import annotation_tables, naming_table, outlets_of, records, repaired, stance_tables, terms_table
 from .tellings import STYLES, tellings
 
 MOST_EVENTS = 10  # in one file; a dataset with more has an index, and a page an event
-AT_ONCE = 100  # events that are in memory
+AT_ONCE = 50  # events that are in memory
+WORKERS = 2  # processes that write pages; each needs about 250 MB
+GROUPS_EACH = 8  # that a worker writes before it is replaced
 SHOWN = 100  # rows of the index that are shown at once
 LISTS = ("disputed", "overruled", "repaired")
 Progress = Callable[[int, int], None]
@@ -31,8 +35,8 @@ def write_report(dataset: Dataset, out: Path, progress: Progress | None = None) 
     """Write the report to the file `out` and return the files, `out` last.
 
     With more than `MOST_EVENTS` events, `out` is an index, and the pages of events are in a folder next to it with the
-    name of the file and `-events`. Raises UsageError where the packages that draw plots are missing, and OSError where
-    a file cannot be written.
+    name of the file and `-events`. Raises UsageError where the packages that draw plots are missing, OSError where a
+    file cannot be written, and NewsParallaxError where a process that writes pages ended.
     """
     require("report")
     ids = event_ids(dataset)
@@ -41,15 +45,44 @@ def write_report(dataset: Dataset, out: Path, progress: Progress | None = None) 
         events = list(_events(dataset, ids, progress))
         write_whole(out, page.render(events=events, annotation=_annotation(dataset, [*map(_counted, events)])))
         return [out]
-    folder = out.with_name(f"{out.stem}-events")
-    files, index = [], []
-    for number, event in enumerate(_events(dataset, ids, progress)):
-        file = folder / f"{number:06}.html"
-        write_whole(file, page.render(events=[event], home=f"../{out.name}"))
-        files.append(file)
-        index.append(_entry(event, f"{folder.name}/{file.name}"))
+    index = _event_pages(dataset, ids, out, progress)
     write_whole(out, page.render(annotation=_annotation(dataset, index), index=index))
-    return [*files, out]
+    return [*(out.parent / entry["href"] for entry in index), out]
+
+
+def _event_pages(dataset: Dataset, ids: list[str], out: Path, progress: Progress | None) -> list[Facts]:
+    """Write the pages of events in worker processes, and return the lines of the index.
+
+    A worker is replaced after some groups of events, because the library that draws plots does not free all memory.
+    """
+    groups = [(dataset.folder, out, first, ids[first : first + AT_ONCE]) for first in range(0, len(ids), AT_ONCE)]
+    index: list[Facts] = []
+    try:
+        with WorkerPool(min(WORKERS, usable_processors()), max_tasks_per_child=GROUPS_EACH) as pool:
+            try:
+                for entries in pool.map(_write_group, groups):
+                    index += entries
+                    if progress:
+                        progress(len(index), len(ids))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    except BrokenProcessPool:
+        raise NewsParallaxError("a worker process ended unexpectedly", hint="memory may have run out") from None
+    return index
+
+
+def _write_group(group: tuple[Path, Path, int, list[str]]) -> list[Facts]:
+    """Write the pages of some events, numbered from `first`, and return the lines of the index."""
+    folder, out, first, ids = group
+    dataset = open_dataset(folder)
+    page = _Page(dataset)
+    made = []
+    for number, event in enumerate(_events(dataset, ids, None), first):
+        href = f"{out.stem}-events/{number:06}.html"
+        write_whole(out.parent / href, page.render(events=[event], home=f"../{out.name}"))
+        made.append(_entry(event, href))
+    return made
 
 
 def event_ids(dataset: Dataset) -> list[str]:
