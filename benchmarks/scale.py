@@ -24,7 +24,7 @@ from measured import MB, own_bytes, tree
 import exports
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("distribute", "gather", "convert", "merge")
+STAGES = ("distribute", "index", "gather", "gather-index", "convert", "combine", "total", "pack", "merge")
 EVERY = 0.1  # seconds between two samples of memory
 EVERY_DISK = 10.0  # and of the work folder's size
 
@@ -69,9 +69,20 @@ def size_of(folder: Path) -> int:
     return total
 
 
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a living process, without the processes that it started."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def watch(process: subprocess.Popen, folder: Path) -> dict:
-    """Wait for the run; when each stage began (seconds), and peaks (MB)."""
+    """Wait for the run; seconds and CPU seconds of each stage, and peaks (MB)."""
     begun, found, disk = time.perf_counter(), {}, 0.0
+    cpu: dict[int, float] = {}  # of every process, when it was last seen
+    cpu_before: dict[str, float] = {}
     peaks = {"driver": 0, "worker": 0, "all": 0, "work": 0}
     while process.poll() is None:
         now = time.perf_counter() - begun
@@ -80,18 +91,23 @@ def watch(process: subprocess.Popen, folder: Path) -> dict:
         peaks["driver"] = max(peaks["driver"], driver)
         peaks["worker"] = max(peaks["worker"], *sizes.values(), 0)
         peaks["all"] = max(peaks["all"], driver + sum(sizes.values()))
-        for stage in STAGES[:-1]:
-            if stage not in found and list(folder.glob(f".out.work/*/logs/{stage}")):
+        cpu |= {pid: used for pid in (process.pid, *sizes) if (used := cpu_seconds(pid))}
+        for stage in STAGES:
+            place = ".out.partial-*" if stage == "merge" else f".out.work/*/logs/{stage}"
+            if stage not in found and list(folder.glob(place)):
                 found[stage] = now
-        if "merge" not in found and list(folder.glob(".out.partial-*")):
-            found["merge"] = now
+                cpu_before[stage] = sum(cpu.values())
         if now > disk:
             peaks["work"] = max(peaks["work"], *(size_of(place) for place in folder.glob(".out.*")), 0)
             disk = time.perf_counter() - begun + EVERY_DISK
         time.sleep(EVERY)
     ends = [*list(found.values())[1:], time.perf_counter() - begun]
     stages = {stage: end - start for (stage, start), end in zip(found.items(), ends, strict=True)}
-    return {"wall": ends[-1], "stages": stages} | {f"peak_{name}": size / MB for name, size in peaks.items()}
+    used = [*list(cpu_before.values())[1:], sum(cpu.values())]
+    cpus = {stage: end - start for (stage, start), end in zip(cpu_before.items(), used, strict=True)}
+    return {"wall": ends[-1], "stages": stages, "cpu": cpus} | {
+        f"peak_{name}": size / MB for name, size in peaks.items()
+    }
 
 
 def run(folder: Path, workers: int, parts: int | None, executor: str) -> dict:
@@ -137,7 +153,10 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
     print(f"{options.articles:,} articles, {options.workers} workers, {options.executor}; written in {written:.0f} s")
-    print(f"wall {found['wall']:.0f} s: " + ", ".join(f"{name} {took:.0f}" for name, took in found["stages"].items()))
+    print(f"wall {found['wall']:.0f} s: " + ", ".join(f"{name} {took:.1f}" for name, took in found["stages"].items()))
+    print(
+        f"CPU {sum(found['cpu'].values()):.0f} s: " + ", ".join(f"{name} {s:.1f}" for name, s in found["cpu"].items())
+    )
     print(f"{1000 * found['wall'] / options.articles:.2f} ms an article, {size / MB / found['wall']:.1f} MB/s of JSON")
     print("peak MB: " + ", ".join(f"{name} {found[f'peak_{name}']:.0f}" for name in ("driver", "worker", "all")))
     sizes = {"JSON": size, "shards": packed, "work folder": found["peak_work"] * MB, "output": found["output"]}
