@@ -95,7 +95,7 @@ STAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (schema, "arrow_schema"),
         (batch, "_tables"),
     ),
-    "digests of rows": ((batch, "table_digest"),),
+    "digests of rows": ((batch, "split_digests"),),
     "Parquet": ((parquet.ConfigWriter, "add"), (parquet.ConfigWriter, "flush")),
     "manifest, card, Croissant": (
         (run, "files_of"),

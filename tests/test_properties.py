@@ -291,7 +291,7 @@ tallies = st.builds(
     annotators=counters,
     tokens=counters,
     events=st.sets(names),
-    digest=st.integers(0, DIGEST_MODULUS - 1),
+    digests=st.dictionaries(st.tuples(st.sampled_from(["names", "votes"]), names), st.integers(0, DIGEST_MODULUS - 1)),
 )
 
 

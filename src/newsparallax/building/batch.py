@@ -12,8 +12,7 @@ import pyarrow as pa
 from ..agreement import Record, article_disputes, compare_article, count_article
 from ..convert import Conversion, RawTask, Rows, convert_article, corpus_tables, redistributable
 from ..corpus import CorpusSpec, split_of
-from ..dataset import BuildCounts, table_digest
-from ..ids import DIGEST_MODULUS
+from ..dataset import BuildCounts, split_digests
 from ..problems import Problem
 
 Articles = Iterable[tuple[str, list[RawTask]]]  # id and tasks
@@ -57,7 +56,7 @@ def corpus_batch(context: CorpusSpec) -> ConvertedBatch:
     for config, table in corpus_tables(context).items():
         part.tables[config, split] = table
         part.tally.rows[config, split] = table.num_rows
-        part.tally.add(BuildCounts(digest=table_digest(config, [(split, table.num_rows)], table)))
+        part.tally.digests[config, split] = split_digests(config, [(split, table.num_rows)], table)[0]
     return part
 
 
@@ -91,9 +90,10 @@ def _tables(
     tables: dict[tuple[str, str], pa.Table] = {}
     for config, table in rows.tables().items():
         splits = [(split, end - begin) for split, (begin, end) in zip(by_split, pairwise(ends[config]), strict=True)]
-        tally.digest = (tally.digest + table_digest(config, splits, table)) % DIGEST_MODULUS
-        for (split, size), begin in zip(splits, ends[config], strict=False):
+        digests = split_digests(config, splits, table)
+        for (split, size), digest, begin in zip(splits, digests, ends[config], strict=False):
             tables[config, split] = table.slice(begin, size)
+            tally.digests[config, split] = digest
             tally.rows[config, split] += size
     return tables
 

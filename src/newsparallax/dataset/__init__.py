@@ -19,7 +19,7 @@ from .card import (
 from .card_blocks import block_contents, fill_blocks, render_blocks
 from .croissant import make_croissant
 from .croissant_verify import check_croissant, read_croissant
-from .digest import digest_of, features_of, table_digest
+from .digest import digest_of, features_of, split_digests, table_digest, whole_articles
 from .export import Exported, export_dataset
 from .hub import Hub, Seen
 from .hub_client import HubError, MovedError, saved_tokens
@@ -38,7 +38,7 @@ from .manifest_files import MADE_LAST, file_facts, files_of, write_facts, write_
 from .output_folder import new_folder, point, refuse_foreign, refuse_real, refuse_unwritable, work_folder
 from .parquet import ConfigWriter, DatasetWriter, ParquetFile
 from .sources import PREFIX, Source, opened, read_manifest
-from .verify import get_ready_meanwhile, loaded_digest, read_back
+from .verify import get_ready_meanwhile, load_first, loaded_digest, read_back
 
 __all__ = [
     "BASE",
@@ -75,6 +75,7 @@ __all__ = [
     "fill_blocks",
     "get_ready_meanwhile",
     "guidelines_agreement",
+    "load_first",
     "loaded_digest",
     "make_croissant",
     "make_manifest",
@@ -91,7 +92,9 @@ __all__ = [
     "render_blocks",
     "require_adjudication",
     "saved_tokens",
+    "split_digests",
     "table_digest",
+    "whole_articles",
     "work_folder",
     "write_card",
     "write_facts",

@@ -34,27 +34,32 @@ _FLAGS = 63  # columns whose nulls are encoded as bits of one number
 
 
 def table_digest(config: str, splits: Sequence[tuple[str, int]], table: pa.Table) -> int:
-    """Return the digest of rows of a config, in which the rows of each article are contiguous and in order.
+    """Return the sum of `split_digests`."""
+    return sum(split_digests(config, splits, table))
+
+
+def split_digests(config: str, splits: Sequence[tuple[str, int]], table: pa.Table) -> list[int]:
+    """Return the digest of each split's rows of a config, in which the rows of each article are contiguous, in order.
 
     `splits` lists (split, number of rows) in row order. The digest of an article is the SHA-256 of its rows. A row that
     belongs to no article has its own digest. For every level of nesting, the hashed data are the numbers (values,
     lengths of strings and lists, null flags) row by row, and the strings column by column.
     """
     if not table.num_rows:
-        return 0
+        return [0] * len(splits)
     columns = [_one(column) for column in table.columns]
     runs = pc.run_end_encode(columns[_owner(table)]).run_ends.to_pylist()
     edges = list(accumulate((rows for _, rows in splits), initial=0))
     bounds = sorted({*edges, *runs})
     sizes = [(end - begin).to_bytes(8) for begin, end in pairwise(bounds)]
     pieces = [[content[a:b] for a, b in pairwise(places)] for content, places in _pieces(columns, np.array(bounds))]
-    total = 0
+    totals = []
     for (split, _), (begin, end) in zip(splits, pairwise(bisect_left(bounds, edge) for edge in edges), strict=True):
         head = msgspec.json.encode((config, split))
         mine = (piece[begin:end] for piece in (sizes, *pieces))
         digests = (hashlib.sha256(b"".join((head, *parts))).digest() for parts in zip(*mine, strict=True))
-        total += sum(map(int.from_bytes, digests))
-    return total
+        totals.append(sum(map(int.from_bytes, digests)))
+    return totals
 
 
 def whole_articles(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.Table]:

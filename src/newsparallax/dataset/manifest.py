@@ -80,9 +80,12 @@ class BuildCounts:
     tokens: Counter[str] = field(default_factory=Counter)
     texts: Counter[str] = field(default_factory=Counter)  # "total", and "reserved": those that may not be redistributed
     events: set[str] = field(default_factory=set)
+    events_counted: int = 0  # distinct events that are counted without their ids; `events` has none of them
     shared: dict[str, int] = field(default_factory=dict)  # user number -> number of people who share it, if above 1
     agreement: Agreement = field(default_factory=Agreement)
-    digest: int = 0
+    digests: dict[tuple[str, str], int] = field(
+        default_factory=dict
+    )  # sum of the digests of a config's and split's rows
     figures: dict[str, Any] | None = None  # cached result computed from `agreement`, which is slow
 
     def add(self, other: BuildCounts) -> None:
@@ -90,10 +93,17 @@ class BuildCounts:
         for name in _COUNTERS:
             getattr(self, name).update(getattr(other, name))
         self.events |= other.events
+        self.events_counted += other.events_counted
         self.shared |= other.shared
         self.agreement.add(other.agreement)
         self.figures = None
-        self.digest = (self.digest + other.digest) % DIGEST_MODULUS
+        for key, digest in other.digests.items():
+            self.digests[key] = (self.digests.get(key, 0) + digest) % DIGEST_MODULUS
+
+    @property
+    def digest(self) -> int:
+        """The sum of the digests of all rows."""
+        return sum(self.digests.values()) % DIGEST_MODULUS
 
     def __add__(self, other: BuildCounts) -> BuildCounts:
         total = BuildCounts()
@@ -113,7 +123,7 @@ class BuildCounts:
         }
         plain: dict[str, Any] = {name: self.counts[name] for name in Counts.__struct_fields__ if name not in named}
         by_name = {name: dict(sorted(counter.items())) for name, counter in named.items()}
-        return Counts(**plain | by_name | {"events": len(self.events)})
+        return Counts(**plain | by_name | {"events": len(self.events) + self.events_counted})
 
 
 _COUNTERS = ("counts", "problems", "repairs", "states", "gold", "rows", "labels", "annotators", "tokens", "texts")

@@ -15,7 +15,7 @@ from ..corpus import Scalar, fixed_type, role_of
 
 ROW_GROUP_BYTES = 16 << 20  # bytes of Arrow data; far below the hub viewer's limit of 300 MB per scan
 WAITING_BYTES = 32 << 20  # bytes of Arrow data that are buffered for all files together
-FILE_BYTES = 64 << 20  # a file is closed at this size, because the metadata of its row groups stay in memory until then
+FILE_BYTES = 64 << 20  # default size at which a file is closed: metadata of its row groups stay in memory until then
 APART = 16  # tables buffered before they are merged: a hundred columns each take far more memory than the few rows
 ARROW_BYTES = b"arrow_bytes"  # key of a file's metadata
 
@@ -123,8 +123,11 @@ class ConfigWriter:
     buffered for all files exceed WAITING_BYTES.
     """
 
-    def __init__(self, folder: Path, config: str, split: str, schema: pa.Schema, prefix: str = "") -> None:
+    def __init__(
+        self, folder: Path, config: str, split: str, schema: pa.Schema, prefix: str = "", file_bytes: int = FILE_BYTES
+    ) -> None:
         self.folder = folder / config
+        self._file_bytes = file_bytes  # size at which a file is closed
         self.split = split
         self._prefix = prefix  # of the file number; different for each separate process that writes
         self.schema = schema
@@ -155,7 +158,7 @@ class ConfigWriter:
         table = pa.concat_tables(self._waiting) if self._waiting else self.schema.empty_table()
         self._waiting, self.waiting = [], 0
         (self._writer or self._open()).write(table)
-        if self._path and self._path.stat().st_size >= FILE_BYTES:
+        if self._path and self._path.stat().st_size >= self._file_bytes:
             self._finish()
         del table
         pa.default_memory_pool().release_unused()

@@ -9,7 +9,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -41,11 +41,33 @@ def read_back(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], i
     benefit. Raises NewsParallaxError, naming config and split, where a count, a feature or a quote differs from the
     written data.
     """
+    with _loader(folder) as loader:
+        _load_all(loader, codebook, rows, min(workers, 2))
+
+
+def load_first(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], int]) -> None:
+    """Load every config of the dataset in `folder` as `read_back` does, but read only the first rows of each split.
+
+    This is for a dataset whose files have been compared with the written data one by one. Raises NewsParallaxError
+    where a split is missing, or a feature or a stated count differs from the written data.
+    """
+    with _loader(folder) as loader:
+        for config, streams in _loaded(loader, codebook, rows).items():
+            for split, stream in streams.items():
+                first = stream.shard(stream.num_shards, 0).reshard()  # row groups of the first file
+                first = first.shard(first.num_shards, 0)
+                if not sum(batch.num_rows for batch in first.with_format("arrow").iter(BATCH)):
+                    raise NewsParallaxError("the first row group has no rows", file=config, place=split)
+
+
+@contextmanager
+def _loader(folder: Path) -> Iterator[_Loader]:
+    """Yield a loader of the dataset in `folder`; what `datasets` raises becomes a NewsParallaxError."""
     with interrupts_deferred():
         get_ready()
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:  # next to the draft: removed even after a killed run
         try:
-            _load_all(_Loader(folder, cache), codebook, rows, min(workers, 2))
+            yield _Loader(folder, cache)
         except NewsParallaxError:
             raise
         except Exception as error:  # `datasets` raises many types of exceptions
@@ -100,18 +122,8 @@ class _Loader:
 
 
 def _load_all(loader: _Loader, codebook: Codebook, rows: Mapping[tuple[str, str], int], threads: int) -> None:
-    loaded: dict[str, Streams] = {}
-    written: dict[str, dict[str, int]] = {}
-    for config, struct in schema.configs(codebook).items():
-        written[config] = {split: number for (name, split), number in rows.items() if name == config and number}
-        if written[config]:  # `datasets` cannot load a config without rows
-            loaded[config], stated = loader.load(config)
-            if loaded[config].keys() != written[config].keys():
-                message = f"loaded the splits {sorted(loaded[config])}; wrote {sorted(written[config])}"
-                raise NewsParallaxError(message, file=config)
-            _compare_features(config, loaded[config], schema.features(struct))
-            if stated and stated != written[config]:
-                raise NewsParallaxError(f"the card states {stated} rows; wrote {written[config]}", file=config)
+    loaded = _loaded(loader, codebook, rows)
+    written = {config: _written(config, rows) for config in loaded}
     row_counts: dict[str, dict[str, int]] = {config: {} for config in loaded}
     parts = list(_parts(loaded, codebook))
     with ThreadPoolExecutor(threads) as pool:  # most time is spent in Arrow, which releases the GIL
@@ -125,6 +137,27 @@ def _load_all(loader: _Loader, codebook: Codebook, rows: Mapping[tuple[str, str]
     for _, wrong in read:
         if wrong is not None:
             raise wrong
+
+
+def _written(config: str, rows: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    return {split: number for (name, split), number in rows.items() if name == config and number}
+
+
+def _loaded(loader: _Loader, codebook: Codebook, rows: Mapping[tuple[str, str], int]) -> dict[str, Streams]:
+    """Return the streams of every config with rows, after comparing splits, features and stated counts."""
+    loaded: dict[str, Streams] = {}
+    for config, struct in schema.configs(codebook).items():
+        written = _written(config, rows)
+        if not written:  # `datasets` cannot load a config without rows
+            continue
+        loaded[config], stated = loader.load(config)
+        if loaded[config].keys() != written.keys():
+            message = f"loaded the splits {sorted(loaded[config])}; wrote {sorted(written)}"
+            raise NewsParallaxError(message, file=config)
+        _compare_features(config, loaded[config], schema.features(struct))
+        if stated and stated != written:
+            raise NewsParallaxError(f"the card states {stated} rows; wrote {written}", file=config)
+    return loaded
 
 
 def _parts(loaded: Mapping[str, Streams], codebook: Codebook) -> Iterator[tuple[str, Streams]]:
