@@ -33,7 +33,7 @@ SEED = 9  # of `tasks`
 @pytest.fixture(autouse=True)
 def without_reading_back(monkeypatch):
     """Which takes most of the time; scripts that are run do it."""
-    monkeypatch.setattr(merge, "read_back", lambda *_: None)
+    monkeypatch.setattr(merge, "load_first", lambda *_: None)
 
 
 @pytest.fixture

@@ -26,14 +26,14 @@ from newsparallax.corpus import open_corpus
 from newsparallax.dataset import BuildCounts, make_manifest
 from newsparallax.dataset.manifest import NearDuplicates
 from newsparallax.errors import CorpusError, NewsParallaxError, UsageError
-from newsparallax.scale import plan, run
+from newsparallax.scale import combine, pack, plan, run, spill
 from newsparallax.scale import stages as steps
 from newsparallax.scale.plan import find_shards
 from sharded import assert_same, built, mixed_shards
 
 ARTICLES = 60
 SEED = 4  # of `tasks`
-MERGE = "newsparallax.scale.run.read_back"
+MERGE = "newsparallax.scale.run.load_first"
 
 
 def in_place(stages, *_):
@@ -65,7 +65,7 @@ def shards(tmp_path_factory, tasks):
 def test_tasks_and_shards_do_not_matter(count, corpus, shards, expected, tmp_path):
     found = scaled(corpus, [f"{shards}/deep/*", f"{shards}/*.*"], tmp_path / "out", count)
     assert_same(found, expected, files=False)
-    assert len(list(found.place.glob("articles/train-*.parquet"))) == count
+    assert [path.name for path in found.place.glob("articles/train-*.parquet")] == ["train-00000.parquet"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]  # nothing is left of the work
 
 
@@ -77,11 +77,17 @@ def test_one_shard_gives_the_very_problems(corpus, expected, tmp_path):
 
 
 def test_small_batches_do_not_matter(corpus, shards, expected, tmp_path, monkeypatch):
-    monkeypatch.setattr(steps, "FLUSH_BYTES", 3000)
+    monkeypatch.setattr(spill, "FLUSH_BYTES", 3000)
     monkeypatch.setattr(plan, "BUCKET_BYTES", 40_000)
+    monkeypatch.setattr(plan, "MAX_RANKS", 3)
+    monkeypatch.setattr(plan, "COMBINED", 4)
+    monkeypatch.setattr(combine, "HASHES_AT_ONCE", 10)
     monkeypatch.setattr(workers, "PART_ARTICLES", 2)
+    monkeypatch.setattr(pack, "TARGET_BYTES", 40_000)
     found = scaled(corpus, [f"{shards}/**/*.*"], tmp_path / "out")
-    assert len(list(found.place.glob("votes/*.parquet"))) > 10
+    names = sorted(path.name for path in found.place.glob("votes/train-*.parquet"))
+    assert names == [f"train-{number:05d}.parquet" for number in range(len(names))]
+    assert len(names) > 2
     assert_same(found, expected, files=False)
 
 

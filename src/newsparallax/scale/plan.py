@@ -27,9 +27,11 @@ from ..ids import short_hash, text_digest
 from .store import Store, file_system, is_local
 
 BUCKET_BYTES = 128 << 20  # approximate size of the raw tasks that a rank converts in memory
-MAX_RANKS = 1000  # default limit for the first stage
+MAX_RANKS = 1000  # default limit for the first stage, and the limit for stages whose ranks process several buckets
+COMBINED = 100  # buckets whose results a rank adds up
 FILE = "job.pickle"
 GROUPS = "groups.pickle"  # maps each event to the event whose split it takes
+SHARED = "shared.pickle"  # the user numbers that several people share
 SOURCE = Path(__file__).parents[1]  # newsparallax/
 TOOLS = ("pyarrow", "msgspec", "tokenizers")
 
@@ -48,6 +50,16 @@ class Job:
     tasks: int
     buckets: int
     key: str = ""
+
+    @property
+    def groups(self) -> int:
+        """The number of ranks of stages in which a rank processes several buckets."""
+        return min(self.buckets, MAX_RANKS)
+
+    @property
+    def combined(self) -> int:
+        """The number of ranks that add up the results of COMBINED buckets each."""
+        return -(-self.buckets // COMBINED)
 
     @cached_property
     def folder(self) -> CorpusFolder:

@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import msgspec
 import pyarrow.parquet as pq
 
 from .._util import require
@@ -31,16 +32,19 @@ from ..dataset import (
     Manifest,
     files_listed,
     files_of,
+    load_first,
     new_folder,
-    read_back,
     refuse_foreign,
 )
 from ..errors import NewsParallaxError, UsageError
-from ..problems import OpenProblems
+from ..ids import DIGEST_MODULUS
+from ..problems import OpenProblems, Problem
 from . import plan as jobs
+from .combine import TOTAL, Combine, Total, compare_rows, problems_name
+from .pack import Key, Pack, Packed, packed_name
 from .plan import Job, find_shards, load_grouped
-from .stages import ROWS, Convert, ConvertedBucket, Distribute, Gather, Group, Texts, found_name, index_of
-from .store import Store
+from .stages import SKIPPED, Convert, Distribute, Gather, Group, Index, Texts
+from .store import SIDE_BY_SIDE, Store
 
 Executor = Literal["local", "ray", "slurm"]
 
@@ -92,12 +96,17 @@ def scale(
 def stages(job: jobs.Job, work: Store, workers: int) -> Iterator[Stage]:
     """Yield the stages before the merge, in order."""
     yield Stage("distribute", Distribute(work.url), job.tasks)
+    yield Stage("index", Index(work.url, "distribute"), 1)
     if job.by_content:
-        yield Stage("gather", Gather(work.url), job.buckets)
+        yield Stage("gather", Gather(work.url), job.groups)
+        yield Stage("gather-index", Index(work.url, "gather"), 1)
     if job.in_groups:
         yield Stage("texts", Texts(work.url), job.buckets)
         yield Stage("group", Group(work.url, workers), 1)
     yield Stage("convert", Convert(work.url), job.buckets)
+    yield Stage("combine", Combine(work.url), job.combined)
+    yield Stage("total", Total(work.url), 1)
+    yield Stage("pack", Pack(work.url), job.groups)
 
 
 def _run(plan: list[Stage], work: Store, executor: Executor, workers: int, progress: Progress | None) -> None:
@@ -128,7 +137,7 @@ def _advance(progress: Progress | None, before: int, total: int) -> Progress | N
     return (lambda done, _: progress(before + done, total)) if progress else None
 
 
-SIDE_BY_SIDE = 16  # simultaneous requests to an object store
+PROBLEMS_AT_ONCE = 1000  # in memory
 
 
 @dataclass
@@ -168,67 +177,95 @@ def merge(folder: CorpusFolder, work: Store, out: Store) -> Merged:
     folder = replace(folder, context=job.context)
     if out.local is not None:
         with new_folder(out.local) as draft:
-            merged, rows, tally = _assemble(folder, job, work, draft)
+            merged, packed, tally = _assemble(folder, job, work, draft)
             target = Store(str(draft))
-            for name in rows:
-                work.within(ROWS).copy(name, target)
-            read_back(draft, folder.context.codebook, tally.rows)
+            for name, (source, _) in packed.items():
+                work.copy(source, target, name)
+            load_first(draft, folder.context.codebook, tally.rows)
         return merged
     with tempfile.TemporaryDirectory() as local:
-        merged, rows, _ = _assemble(folder, job, work, Path(local))
-        _replace(Path(local), rows, work.within(ROWS), out)
+        merged, packed, _ = _assemble(folder, job, work, Path(local))
+        _replace(Path(local), packed, work, out)
     return merged
 
 
 def _assemble(
     folder: CorpusFolder, job: Job, work: Store, draft: Path
-) -> tuple[Merged, dict[str, FileFacts], BuildCounts]:
-    """Write everything except the rows of articles to `draft`; return the result, their files' facts, and the counts.
+) -> tuple[Merged, dict[str, tuple[str, FileFacts]], BuildCounts]:
+    """Write everything except the rows of articles to `draft`; return the result, the packed files, and the counts.
 
-    The facts are by path.
+    The packed files are (name in the work folder, facts) by the name in the dataset.
     """
-    rows: dict[str, FileFacts] = {}
     before = chain(
         (entry for entry in folder.check() if entry.code != "export-ignored"),  # the folder's own exports are not read
-        *(index_of(work, "distribute", rank).problems for rank in range(job.tasks)),
+        _problems(work, SKIPPED),
     )
-    pipeline = Pipeline(folder, lambda _: _parts(job, work, rows), before)
+    pipeline = Pipeline(folder, lambda _: _parts(job, work), before)
     schemas = schema.arrow_schemas(folder.context.codebook)
     writer = DatasetWriter(draft, schemas)
     for part in pipeline.recorded(draft):
         writer.add(part.tables)  # rows that belong to no article; the buckets have written theirs
     writer.close()
     tally = pipeline.tally
-    _compare(tally, rows | files_of(draft))
+    packed = _packed(job, work, draft)
+    files = files_of(draft) | {name: facts for name, (_, facts) in packed.items()}
+    compare_rows(_held(files), tally.rows)
     for config, shape in schemas.items():
         for split in written_splits(folder.context, tally):
             if not tally.rows[config, split]:
                 ConfigWriter(draft, config, split, shape).close()
-    manifest = describe(folder, draft, tally, rows)
-    return Merged(manifest, pipeline.open), rows, tally
+    manifest = describe(folder, draft, tally, {name: facts for name, (_, facts) in packed.items()})
+    return Merged(manifest, pipeline.open), packed, tally
 
 
-def _parts(job: Job, work: Store, rows: dict[str, FileFacts]) -> Iterator[ConvertedBatch]:
-    """Yield counts and problems of one bucket at a time; add the facts of its files to `rows`."""
-    for bucket in range(job.buckets):
-        part: ConvertedBucket = work.get_object(found_name(bucket))
-        rows |= part.files
-        yield ConvertedBatch({}, part.problems, part.tally)
+def _parts(job: Job, work: Store) -> Iterator[ConvertedBatch]:
+    """Yield the counts of all buckets, then their problems, some at a time."""
+    yield ConvertedBatch({}, [], work.get_object(TOTAL))
+    for rank in range(job.combined):
+        problems = _problems(work, problems_name(rank))
+        while some := list(islice(problems, PROBLEMS_AT_ONCE)):
+            yield ConvertedBatch({}, some, BuildCounts())
 
 
-def _compare(tally: BuildCounts, rows: dict[str, FileFacts]) -> None:
-    """Check that files hold as many rows as were counted. Raises NewsParallaxError."""
-    held: Counter[tuple[str, str]] = Counter()
-    for path, facts in rows.items():
-        config, _, name = path.partition("/")
-        held[config, name.rpartition("-")[0]] += facts.rows or 0
-    if held != tally.rows:
-        wrong = min(key for key in held.keys() | tally.rows.keys() if held[key] != tally.rows[key])
-        message = f"the files contain {held[wrong]} rows; {tally.rows[wrong]} were converted"
-        raise NewsParallaxError(message, file=wrong[0], place=wrong[1])
+def _problems(work: Store, name: str) -> Iterator[Problem]:
+    """Yield the problems of a file of JSON lines."""
+    with work.open(name) as lines:
+        yield from (msgspec.json.decode(line, type=Problem) for line in lines)
 
 
-def _replace(draft: Path, rows: dict[str, FileFacts], source: Store, out: Store) -> None:
+def _packed(job: Job, work: Store, draft: Path) -> dict[str, tuple[str, FileFacts]]:
+    """Number the packed files of each config and split, after the files in `draft`; return them as `_assemble` does.
+
+    Raises NewsParallaxError where they do not hold the content that was converted.
+    """
+    found: list[Packed] = list(chain.from_iterable(work.get_object(packed_name(rank)) for rank in range(job.groups)))
+    digests: dict[Key, int] = dict(work.get_object(TOTAL).digests)
+    named: dict[str, tuple[str, FileFacts]] = {}
+    numbers = Counter[Key](_key(path.relative_to(draft).as_posix()) for path in draft.glob("*/*.parquet"))
+    for one in sorted(found, key=lambda one: min(one.files)):  # names begin with the number of the pack
+        key = one.config, one.split
+        digests[key] = (digests.get(key, 0) - one.digest) % DIGEST_MODULUS
+        for name in sorted(one.files):
+            named[f"{one.config}/{one.split}-{numbers[key]:05d}.parquet"] = name, one.files[name]
+            numbers[key] += 1
+    for key in sorted(key for key, rest in digests.items() if rest):
+        raise NewsParallaxError("the files do not hold the rows that were converted", file=key[0], place=key[1])
+    return named
+
+
+def _key(path: str) -> Key:
+    config, _, name = path.partition("/")
+    return config, name.rpartition("-")[0]
+
+
+def _held(files: dict[str, FileFacts]) -> Counter[Key]:
+    held: Counter[Key] = Counter()
+    for path, facts in files.items():
+        held[_key(path)] += facts.rows or 0
+    return held
+
+
+def _replace(draft: Path, packed: dict[str, tuple[str, FileFacts]], work: Store, out: Store) -> None:
     """Put a dataset into an object store. If it replaces another one, the old manifest is deleted first.
 
     So the dataset counts as unfinished until the new manifest is written.
@@ -237,9 +274,9 @@ def _replace(draft: Path, rows: dict[str, FileFacts], source: Store, out: Store)
     if MARK in old:
         out.fs.rm_file(out.path(MARK))
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        list(pool.map(lambda name: source.copy(name, out), rows))
-        list(pool.map(lambda entry: _check(out, *entry), rows.items()))
-    written = set(rows)
+        list(pool.map(lambda name: work.copy(packed[name][0], out, name), packed))
+        list(pool.map(lambda name: _check(out, name, packed[name][1]), packed))
+    written = set(packed)
     for path in sorted(path for path in draft.rglob("*") if path.is_file() and path.name != MARK):
         name = path.relative_to(draft).as_posix()
         out.put_file(name, path)

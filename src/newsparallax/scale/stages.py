@@ -1,70 +1,48 @@
-"""The stages of a run, as datatrove calls them: with (data, rank, world size). All their input is in the work folder.
+"""The first stages of a run, as datatrove calls them: with (data, rank, world size). All input is in the work folder.
 
-    distribute  shards -> spilled tasks, by the bucket of their article
-    gather      (only where tasks may lack an article id) tasks by their data -> the bucket of their article
-    texts       (only for near-duplicates) a bucket of articles -> their texts
-    group       (only for near-duplicates) all texts, in one rank -> events that share a split
-    convert     a bucket of articles -> Parquet files, problems, counts
-    merge       counts and files of all buckets -> the finished dataset (`run.py`)
+    distribute    shards -> spilled tasks, by the bucket of their article
+    index         in one rank: what the ranks of `distribute` found -> places of spilled tasks by bucket, user numbers
+    gather        (only where tasks may lack an article id) tasks by their data -> the bucket of their article
+    gather-index  the same as `index`, for `gather`
+    texts         (only for near-duplicates) a bucket of articles -> their texts
+    group         (only for near-duplicates) all texts, in one rank -> events that share a split
+    convert       a bucket of articles -> Parquet files, problems, counts
+    combine       results of about 100 buckets -> their sum (`combine.py`)
+    total         in one rank: all sums -> counts of the dataset, and a plan of its files (`combine.py`)
+    pack          Parquet files of many buckets -> a file of the dataset (`pack.py`)
+    merge         counts, problems and files -> the finished dataset (`run.py`)
 
 Ranks write their results atomically, and a result does not depend on the process that made it. So a rank may run twice.
-
-Raw tasks and texts on their way from one stage to the next are in one Arrow file per rank, with separate batches per
-bucket. A reader takes only the batches of its bucket from each file.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from ..building import EventText, convert_batches, event_text, fewer_garbage_collections, near_duplicates
 from ..convert import RawTask, root_id, subject_of, with_clashes
 from ..corpus import schema
-from ..dataset import BuildCounts, DatasetWriter, FileFacts, file_facts
+from ..dataset import BuildCounts, DatasetWriter
 from ..errors import ExportError
-from ..exports import Use, shared_numbers, uses_in
-from ..ids import hash_number, natural_order
+from ..exports import SharedNumbers, Use, shared_numbers, uses_in
+from ..ids import natural_order
 from ..problems import Problem, problem
-from .plan import GROUPS, Job, Shard, load, load_grouped, opened_tasks
+from .combine import Found, compare_rows, found_name, hashes_of
+from .pack import ROWS, Key
+from .plan import GROUPS, SHARED, Job, Shard, load, load_grouped, opened_tasks
+from .spill import KINDS, Spilled, SpillWriter, Stage, bucket_of, index_spills, put_spill, read_bucket, segments_of
 from .store import Store
 
-FLUSH_BYTES = 64 << 20  # of raw tasks that wait in a rank before a flush
-SCHEMA = pa.schema(
-    [
-        ("key", pa.binary()),  # the article's id, or the digest of the task's data
-        ("named", pa.binary()),  # if key is a digest: the article's id, unless another task has a lower one
-        ("shard", pa.int32()),
-        ("position", pa.int64()),
-        ("task", pa.large_binary()),
-    ]
-)
-Kind = Literal["article", "content"]
-File = tuple[str, list[tuple[Kind, int]]]  # name of a file of spilled tasks, and (kind, bucket) of its batches
-
-
-class Spilled(NamedTuple):
-    """A raw task with the key of its article or text, and its position in the shards."""
-
-    key: bytes
-    own: bytes
-    shard: int
-    position: int
-    task: bytes | memoryview
-
-
-def bucket_of(key: bytes, buckets: int) -> int:
-    """Return the bucket of an article or a text, from the hash of its key."""
-    return hash_number(key) % buckets
+SKIPPED = "skipped.jsonl"  # problems of shards
 
 
 def as_key(article_id: str) -> bytes:
@@ -77,86 +55,19 @@ def from_key(key: bytes) -> str:
     return key.decode("utf-8", "surrogatepass")
 
 
-class SpillWriter:
-    """Writes tasks to a local file; `batches` holds the kind and the bucket of each batch."""
-
-    def __init__(self, path: Path, buckets: int) -> None:
-        self._buckets = buckets
-        self._rows: dict[tuple[Kind, int], list[Spilled]] = {}
-        self._waiting = 0
-        self._sink = pa.OSFile(str(path), "wb")
-        self._writer = pa.ipc.new_file(self._sink, SCHEMA, options=pa.ipc.IpcWriteOptions(compression="zstd"))
-        self.batches: list[tuple[Kind, int]] = []
-
-    def add(self, kind: Kind, row: Spilled, root: bytes | None = None) -> None:
-        """Add a task to the bucket of its key, or of `root`; batches are written when enough data is waiting."""
-        bucket = bucket_of(row.key if root is None else root, self._buckets)
-        self._rows.setdefault((kind, bucket), []).append(row)
-        self._waiting += len(row.task)
-        if self._waiting >= FLUSH_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write one batch for every bucket with waiting tasks."""
-        for place, rows in sorted(self._rows.items()):
-            columns = zip(zip(*rows, strict=True), SCHEMA.types, strict=True)
-            self._writer.write_batch(pa.record_batch([pa.array(*column) for column in columns], schema=SCHEMA))
-            self.batches.append(place)
-        self._rows, self._waiting = {}, 0
-
-    def close(self) -> None:
-        """Write the waiting tasks and close the file."""
-        self.flush()
-        self._writer.close()
-        self._sink.close()
-
-
-def read_bucket(store: Store, files: Iterable[File], kind: Kind, bucket: int) -> Iterator[Spilled]:
-    """Yield the tasks of a bucket from all files (name, batches), ordered by key, shard and position.
-
-    All tasks of the bucket are in memory at the same time, so a run has many buckets.
-    """
-    batches: list[pa.RecordBatch] = []
-    for name, places in files:
-        wanted = [number for number, place in enumerate(places) if tuple(place) == (kind, bucket)]
-        if not wanted:
-            continue
-        with ExitStack() as stack:
-            if store.local:
-                source = stack.enter_context(pa.OSFile(store.path(name)))
-            else:
-                source = pa.PythonFile(stack.enter_context(store.open(name)))
-            with pa.ipc.open_file(source) as file:
-                batches += [file.get_batch(number) for number in wanted]
-    table = pa.Table.from_batches(batches, SCHEMA)
-    places = table.select(["key", "shard", "position"])
-    order = pc.sort_indices(places, [(name, "ascending") for name in places.column_names])
-    columns = [table[name] for name in SCHEMA.names]
-    for row in order.to_pylist():
-        yield Spilled(*(column[row].as_py() for column in columns))
-
-
-ROWS = "rows"  # folder of the Parquet files
-
-
 @dataclass
 class ConvertedBucket:
-    """Result of converting a bucket: counts, its files with their facts, and problems."""
+    """Result of converting a bucket: counts, and problems."""
 
     tally: BuildCounts = field(default_factory=BuildCounts)
-    files: dict[str, FileFacts] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
-class Index(msgspec.Struct):
-    """The record beside a file of spilled tasks: the bucket of every batch, and findings to combine over all shards.
+class Findings(msgspec.Struct):
+    """What a rank of the first stage found besides tasks: shards that it skipped, and user ids with addresses."""
 
-    `problems` are shards that could not be read. `uses` are the user ids in the tasks, with addresses.
-    """
-
-    batches: list[tuple[Kind, int]]
-    problems: list[Problem] = []
-    uses: list[Use] = []
+    problems: list[Problem]
+    uses: list[Use]
 
 
 @dataclass(frozen=True)
@@ -170,45 +81,70 @@ class Distribute:
         job, store = load(self.work), Store(self.work)
         problems: list[Problem] = []
         uses: set[Use] = set()
-        with _scratch(store) as scratch:
-            writer = SpillWriter(scratch / "spill", job.buckets)
+        with store.scratch() as scratch:
+            writer = SpillWriter(scratch, job.buckets)
             for number in range(rank, len(job.shards), world_size):
                 problems += _distribute(job, number, scratch, writer, uses)
-            _put(store, "distribute", rank, writer, scratch, problems, uses)
+            writer.close()
+            put_spill(store, "distribute", rank, scratch)
+        store.put(_findings_name(rank), msgspec.json.encode(Findings(problems, sorted(uses))))
+
+
+@dataclass(frozen=True)
+class Index:
+    """Stage 1b: index the spilled tasks of a stage by bucket, and combine the other findings about shards; one rank."""
+
+    work: str
+    stage: Stage
+
+    def __call__(self, data: Any, rank: int, world_size: int) -> None:
+        """Run the rank."""
+        job, store = load(self.work), Store(self.work)
+        ranks = ranks_of(job, self.stage)
+        with store.scratch() as scratch:
+            for kind in KINDS if job.by_content and self.stage == "distribute" else KINDS[:1]:
+                index_spills(store, self.stage, kind, ranks, job.buckets, scratch)
+            if self.stage == "gather":
+                return
+            with (scratch / "problems").open("wb") as sink:
+                store.put_object(SHARED, shared_numbers(_uses(store, ranks, sink)))
+            store.put_file(SKIPPED, scratch / "problems")
 
 
 @dataclass(frozen=True)
 class Gather:
-    """Stage 1b: tasks with equal data form one article; its id is the lowest of their ids."""
+    """Stage 1c: tasks with equal data form one article; its id is the lowest of their ids."""
 
     work: str
 
     def __call__(self, data: Any, rank: int, world_size: int) -> None:
-        """Run a rank."""
+        """Run a rank: every `world_size`-th bucket."""
         job, store = load(self.work), Store(self.work)
-        with _scratch(store) as scratch:
-            writer = SpillWriter(scratch / "spill", job.buckets)
-            rows = read_bucket(store, _spills("distribute", _indices(store, "distribute", job.tasks)), "content", rank)
-            for _, group in groupby(rows, lambda row: row.key):
-                same = list(group)
-                name = min((from_key(row.own) for row in same), key=natural_order)
-                for row in same:
-                    _add_article(job, writer, name, row)
-            _put(store, "gather", rank, writer, scratch)
+        with store.scratch() as scratch:
+            writer = SpillWriter(scratch, job.buckets)
+            for bucket in range(rank, job.buckets, world_size):
+                rows = read_bucket(store, segments_of(store, "distribute", "content", bucket, job.tasks))
+                for _, group in groupby(rows, lambda row: row.key):
+                    same = list(group)
+                    name = min((from_key(row.own) for row in same), key=natural_order)
+                    for row in same:
+                        _add_article(job, writer, name, row)
+            writer.close()
+            put_spill(store, "gather", rank, scratch)
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Stage 1c: collect the main texts of the articles of a bucket."""
+    """Stage 1d: collect the main texts of the articles of a bucket."""
 
     work: str
 
     def __call__(self, data: Any, rank: int, world_size: int) -> None:
         """Run a rank."""
         job, store = load(self.work), Store(self.work)
-        rows = _bucket(job, store, rank, _indices(store, "distribute", job.tasks))
+        rows = _bucket(job, store, rank)
         texts = (event_text(job.folder, *article) for article in _articles(job, rows, rank))
-        with _scratch(store) as scratch:
+        with store.scratch() as scratch:
             with (scratch / "texts").open("wb") as sink:
                 sink.writelines(msgspec.json.encode(text) + b"\n" for text in texts if text)
             store.put_file(_texts_name(rank), scratch / "texts")
@@ -216,7 +152,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class Group:
-    """Stage 1d: find which events share a split because of near-duplicates; one rank that starts its own processes."""
+    """Stage 1e: find which events share a split because of near-duplicates; one rank that starts its own processes."""
 
     work: str
     workers: int
@@ -238,35 +174,55 @@ class Convert:
     def __call__(self, data: Any, rank: int, world_size: int) -> None:
         """Run a rank."""
         job, store = load_grouped(self.work), Store(self.work)
-        indices = _indices(store, "distribute", job.tasks)
-        shared = shared_numbers(use for index in indices for use in index.uses)
+        shared: SharedNumbers = store.get_object(SHARED)
         if shared.addresses:
             job = replace(job, context=replace(job.context, shared=shared))
-        with _scratch(store) as scratch, fewer_garbage_collections():
-            result = _convert(job, _bucket(job, store, rank, indices), rank, scratch / ROWS)
-            for path in sorted((scratch / ROWS).rglob("*.parquet")):
-                name = path.relative_to(scratch).as_posix()
-                result.files[name.removeprefix(f"{ROWS}/")] = file_facts(path)
-                store.put_file(name, path)
-            store.put_object(found_name(rank), result)
+        with store.scratch() as scratch, fewer_garbage_collections():
+            result = _convert(job, _bucket(job, store, rank), rank, scratch / ROWS)
+            files = sorted((scratch / ROWS).rglob("*.parquet"))
+            facts = _facts(files, result.tally)
+            for path in files:
+                store.put_file(path.relative_to(scratch).as_posix(), path)
+        events, result.tally.events = result.tally.events, set()
+        problems = b"".join(msgspec.json.encode(entry) + b"\n" for entry in result.problems)
+        store.put_object(found_name(rank), Found(result.tally, facts, problems, hashes_of(events)))
 
 
-def found_name(bucket: int) -> str:
-    """Return the name of the file with the Found of a bucket."""
-    return f"found/{bucket:05d}.pickle"
+def ranks_of(job: Job, stage: Stage) -> int:
+    """Return how many ranks a stage has that spills tasks."""
+    return job.tasks if stage == "distribute" else job.groups
 
 
-def index_of(store: Store, stage: str, rank: int) -> Index:
-    """Return the index that a rank of the first stages wrote."""
-    return msgspec.json.decode(store.get(f"{stage}/{rank:05d}.json"), type=Index)
+def _findings_name(rank: int) -> str:
+    return f"distribute/{rank:05d}.json"
 
 
-def _bucket(job: Job, store: Store, bucket: int, distributed: list[Index]) -> Iterator[Spilled]:
+def _uses(store: Store, ranks: int, sink: BinaryIO) -> Iterator[Use]:
+    """Yield the user ids that all ranks found; write their problems to `sink`, as JSON lines."""
+    for rank in range(ranks):
+        findings = msgspec.json.decode(store.get(_findings_name(rank)), type=Findings)
+        sink.writelines(msgspec.json.encode(entry) + b"\n" for entry in findings.problems)
+        yield from findings.uses
+
+
+def _facts(files: list[Path], tally: BuildCounts) -> dict[Key, tuple[int, int, int, bytes]]:
+    """Return the facts of a bucket's files for Found. Raises NewsParallaxError where they lack rows."""
+    sizes, numbers, rows = Counter[Key](), Counter[Key](), Counter[Key]()
+    for path in files:
+        key = path.parent.name, path.stem.rpartition("-")[0]
+        sizes[key] += path.stat().st_size
+        numbers[key] += 1
+        rows[key] += pq.read_metadata(path).num_rows
+    compare_rows(rows, tally.rows)
+    return {key: (sizes[key], numbers[key], rows[key], tally.digests[key].to_bytes(32)) for key in numbers}
+
+
+def _bucket(job: Job, store: Store, bucket: int) -> Iterator[Spilled]:
     """Return the tasks of a bucket of articles, in order."""
-    files = list(_spills("distribute", distributed))
+    segments = segments_of(store, "distribute", "article", bucket, job.tasks)
     if job.by_content:
-        files += _spills("gather", _indices(store, "gather", job.buckets))
-    return read_bucket(store, files, "article", bucket)
+        segments += segments_of(store, "gather", "article", bucket, job.groups)
+    return read_bucket(store, segments)
 
 
 def _texts_name(bucket: int) -> str:
@@ -277,40 +233,6 @@ def _texts(store: Store, buckets: int) -> Iterator[EventText]:
     for bucket in range(buckets):
         with store.open(_texts_name(bucket)) as lines:
             yield from (msgspec.json.decode(line, type=EventText) for line in lines)
-
-
-def _indices(store: Store, stage: str, ranks: int) -> list[Index]:
-    return [index_of(store, stage, rank) for rank in range(ranks)]
-
-
-def _spills(stage: str, indices: list[Index]) -> Iterator[File]:
-    """Yield every file of spilled tasks with the buckets of its batches."""
-    return ((f"{stage}/{rank:05d}.arrow", index.batches) for rank, index in enumerate(indices))
-
-
-def _put(
-    store: Store,
-    stage: str,
-    rank: int,
-    writer: SpillWriter,
-    scratch: Path,
-    problems: Iterable[Problem] = (),
-    uses: Iterable[Use] = (),
-) -> None:
-    writer.close()
-    store.put_file(f"{stage}/{rank:05d}.arrow", scratch / "spill")
-    index = Index(writer.batches, list(problems), sorted(uses))
-    store.put(f"{stage}/{rank:05d}.json", msgspec.json.encode(index))
-
-
-@contextmanager
-def _scratch(store: Store) -> Iterator[Path]:
-    """Yield a folder for unfinished files of a rank; inside the work folder if that is local."""
-    within = store.local / "scratch" if store.local else None
-    if within:
-        within.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=within) as folder:
-        yield Path(folder)
 
 
 def _distribute(job: Job, number: int, scratch: Path, writer: SpillWriter, uses: set[Use]) -> Iterator[Problem]:

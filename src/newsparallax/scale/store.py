@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from .._util import replacing
 from ..errors import UsageError
+
+SIDE_BY_SIDE = 16  # simultaneous requests to a file system
 
 
 def file_system(url: str) -> tuple[Any, str]:
@@ -77,6 +83,13 @@ class Store:
         """Return the content of a file. Raises FileNotFoundError."""
         return bytes(self.fs.cat_file(self.path(name)))
 
+    def read_range(self, name: str, begin: int, end: int) -> bytes:
+        """Return the bytes of a file from `begin` to `end`. Raises OSError where the file is shorter."""
+        content = bytes(self.fs.cat_file(self.path(name), start=begin, end=end))
+        if len(content) != end - begin:
+            raise OSError(f"{self.url}/{name} ends before byte {end}")
+        return content
+
     def put_object(self, name: str, value: Any) -> None:
         """Write a Python object for other processes of the same program."""
         self.put(name, pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
@@ -90,12 +103,31 @@ class Store:
         opened: BinaryIO = self.fs.open(self.path(name), "rb")
         return opened
 
-    def copy(self, name: str, target: Store) -> None:
-        """Copy a file into another folder on the same file system, under the same name and without reading it."""
-        if self.local is None or target.local is None:
-            self.fs.copy(self.path(name), target.path(name))
+    @contextmanager
+    def open_parquet(self, name: str) -> Iterator[pq.ParquetFile]:
+        """Open a Parquet file for reading, row group by row group."""
+        if self.local:
+            with pq.ParquetFile(self.local / name) as file:
+                yield file
             return
-        path = target.local / name
+        with self.open(name) as handle, pq.ParquetFile(handle) as file:
+            yield file
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield a folder of this machine for unfinished files, which is removed; inside this folder if it is local."""
+        within = self.local / "scratch" if self.local else None
+        if within:
+            within.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=within) as folder:
+            yield Path(folder)
+
+    def copy(self, name: str, target: Store, new_name: str) -> None:
+        """Copy a file into another folder on the same file system, without reading it."""
+        if self.local is None or target.local is None:
+            self.fs.copy(self.path(name), target.path(new_name))
+            return
+        path = target.local / new_name
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(self.local / name, path)
