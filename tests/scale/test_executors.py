@@ -165,7 +165,9 @@ def test_a_rank_fails_once(executor, corpus, shards, expected, tmp_path, ray_of_
 
     monkeypatch.setattr(executors.Ranks, "_try", without_a_shard)
     run.scale(open_corpus(corpus), [f"{shards}/**/*.*"], str(tmp_path / "out"), executor, 6, 2)
-    assert tries == [("distribute", 6), ("distribute", 1), ("gather", 6), ("convert", 6)]
+    names = ("index", "gather", "gather-index", "convert", "combine", "total", "pack")
+    ranks = {"gather": 6, "convert": 6, "pack": 6}
+    assert tries == [("distribute", 6), ("distribute", 1), *((name, ranks.get(name, 1)) for name in names)]
     assert_same(Dataset(tmp_path / "out"), expected, files=False)
 
 
@@ -208,10 +210,10 @@ def test_the_whole_run_is_killed_and_started_again(corpus, shards, expected, tmp
     kill_when_half_done(corpus, shards, out, "convert", "--tasks", 6)
     assert not out.exists()
     before = markers(out)
-    assert 12 < len(before) < 18
+    assert 14 < len(before) < 20
     run.scale(open_corpus(corpus), [f"{shards}/**/*.*"], str(out), "local", 6, 2)
     after = markers(out)
-    assert len(after) == 18
+    assert len(after) == 28
     assert {rank: after[rank] for rank in before} == before  # what was done is not done again
     assert_same(Dataset(out), expected, files=False)
 
@@ -224,7 +226,7 @@ def test_a_changed_shard_is_not_taken_for_the_old_one(corpus, shards, expected, 
     arguments = (open_corpus(corpus), [f"{shards}/**/*.*"], str(tmp_path / "out"), "local", 2, 2)
     with patch.object(run, "merge", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         run.scale(*arguments)
-    assert len(markers(tmp_path / "out")) == 6
+    assert len(markers(tmp_path / "out")) == 12
     digests = []
     for now in (changed, content):
         (shards / "a.json").write_text(now)
@@ -239,32 +241,6 @@ def test_a_cluster_of_ray_that_is_not_there(corpus, shards, tmp_path, monkeypatc
     done = scale(corpus, shards, tmp_path / "out", "--executor", "ray")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: Ray cannot be reached at 127.0.0.1:{port}")
-
-
-@pytest.fixture(scope="module")
-def s3():
-    """An S3 server on this machine with one bucket; the environment names it."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    given = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "a",
-        "AWS_SECRET_ACCESS_KEY": "b",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
-    import s3fs
-
-    fs = s3fs.S3FileSystem()
-    fs.mkdir("bucket")
-    yield fs
-    server.stop()
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
 def test_from_and_to_an_object_store(corpus, shards, expected, tmp_path, s3):
@@ -317,7 +293,9 @@ def test_slurm(corpus, shards, expected, tmp_path, monkeypatch):
     for path in (submit, *scripts.values()):
         subprocess.run(["bash", "-n", path], check=True)
     arrays = {name: re.search("--array=(.*)", path.read_text())[1] for name, path in scripts.items()}
-    assert arrays == {"distribute": "0-2%2", "gather": "0-2%2", "convert": "0-2%2", "merge": "0-0%2"}
+    names = ["distribute", "index", "gather", "gather-index", "convert", "combine", "total", "pack", "merge"]
+    parts = ("distribute", "gather", "convert", "pack")
+    assert arrays == {name: "0-2%2" if name in parts else "0-0%2" for name in names}
 
     fake = tmp_path / "fake"
     fake.mkdir()
@@ -330,14 +308,12 @@ def test_slurm(corpus, shards, expected, tmp_path, monkeypatch):
     assert done.returncode == 1, done.stderr + (fake / "log").read_text()
     assert_same(Dataset(out), expected, files=False)
     calls = [line.split() for line in (fake / "calls").read_text().splitlines()]
-    assert [Path(call[-1]).stem for call in calls] == ["distribute", "gather", "convert", "merge"]
+    assert [Path(call[-1]).stem for call in calls] == names
     assert [[part for part in call if "afterok" in part] for call in calls] == [
         [],
-        ["--dependency=afterok:1"],
-        ["--dependency=afterok:2"],
-        ["--dependency=afterok:3"],
+        *([f"--dependency=afterok:{number}"] for number in range(1, len(names))),
     ]
-    assert [("--wait" in call) for call in calls] == [False, False, False, True]
+    assert [("--wait" in call) for call in calls] == [name == "merge" for name in names]
     assert not (tmp_path / ".out.work").exists()
 
 

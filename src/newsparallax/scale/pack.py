@@ -85,7 +85,7 @@ def plan_packs(sizes: Mapping[Key, npt.NDArray[np.uint64]], buckets: int) -> Pac
                 folders[config] = folders.get(config, 0) - (-int(ends[end] - ends[first]) // limit)
         if target >= most or (max(folders.values()) <= PER_FOLDER and sum(folders.values()) <= IN_ALL):
             return PackPlan(tuple(sorted(sizes)), buckets, tuple(ranges), limit)
-        target = target * 5 // 4
+        target += target // 4 + 1
 
 
 def _cuts(ends: npt.NDArray[np.int64], target: int) -> Iterator[tuple[int, int]]:
