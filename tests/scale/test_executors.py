@@ -92,7 +92,7 @@ def killed_when(ready, looks_like):
     """Kill one process below this one as soon as `ready()`; a thread, whose result is in `killed` of it."""
 
     def watch():
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while time.monotonic() < until and not thread.killed:
             if ready():
                 for pid, line in descendants(os.getpid()):
@@ -192,7 +192,7 @@ def test_a_shard_that_changes_while_it_is_read_stops(corpus, shards, tmp_path, m
 def kill_when_half_done(corpus, shards, out, stage, *options):
     """Start a run, and kill it when the first rank of the stage is complete; its workers end with it."""
     process = subprocess.Popen(command(corpus, shards, out, *options), start_new_session=True)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not list(out.parent.glob(f".{out.name}.work/*/logs/{stage}/completions/*")):
         assert process.poll() is None
         assert time.monotonic() < until

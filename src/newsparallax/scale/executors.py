@@ -64,12 +64,14 @@ class Ranks:
     Subclasses define `_open`, which yields `submit`.
     """
 
-    def __init__(self, *arguments: Any, what: str, progress: Progress | None = None, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, what: str, pool: Pool | None = None, progress: Progress | None = None, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
-        self._what, self._progress = what, progress
+        self._what, self._pool, self._progress = what, pool, progress
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_progress": None}  # only the driver has a terminal
+        return self.__dict__ | {"_pool": None, "_progress": None}  # only the driver has processes and a terminal
 
     def run(self: Any) -> None:
         """Run all ranks. Raises NewsParallaxError where a rank failed finally."""
@@ -115,28 +117,33 @@ class Ranks:
         raise NewsParallaxError(message, place=self._what, hint=hint)
 
 
+class Pool:
+    """Processes of this machine for the ranks of all stages; a new pool replaces one in which a process died."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._pools: list[WorkerPool] = []
+
+    def submit(self, *call: Any) -> Future[Failure | None]:
+        """Call a function with arguments in one of the processes."""
+        try:
+            return self._pools[-1].submit(*call)
+        except (IndexError, RuntimeError):  # none yet, or a process died, which breaks the pool
+            self._pools.append(WorkerPool(self._workers, initializer=_begin_worker, initargs=(os.getpid(),)))
+            return self._pools[-1].submit(*call)
+
+    def close(self) -> None:
+        """End all processes."""
+        for pool in self._pools:
+            pool.shutdown(cancel_futures=True)
+
+
 class LocalRanks(Ranks, LocalPipelineExecutor):  # type: ignore[misc]  # datatrove has no types
     """Ranks in processes of this machine."""
 
     @contextmanager
     def _open(self) -> Iterator[Submit]:
-        def pool() -> WorkerPool:
-            return WorkerPool(self.workers, initializer=_begin_worker, initargs=(os.getpid(),))
-
-        pools = [pool()]
-
-        def submit(rank: int) -> Future[Failure | None]:
-            try:
-                return pools[-1].submit(run_rank, self, rank)
-            except RuntimeError:  # a process died, which breaks the pool
-                pools.append(pool())
-                return pools[-1].submit(run_rank, self, rank)
-
-        try:
-            yield submit
-        finally:
-            for opened in pools:
-                opened.shutdown(cancel_futures=True)
+        yield lambda rank: self._pool.submit(run_rank, self, rank)
 
 
 class RayRanks(Ranks, RayPipelineExecutor):  # type: ignore[misc]

@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import chain, islice
@@ -114,7 +114,8 @@ def _run(plan: list[Stage], work: Store, executor: Executor, workers: int, progr
     kind = executors.RayRanks if executor == "ray" else executors.LocalRanks
     total = sum(stage.ranks for stage in plan)
     before = 0
-    with executors.logged(work.local), executors.ray_cluster(workers) if executor == "ray" else nullcontext():
+    pool = None if executor == "ray" else executors.Pool(workers)
+    with executors.logged(work.local), closing(pool) if pool else executors.ray_cluster(workers):
         for stage in plan:
             advance = _advance(progress, before, total)
             kind(
@@ -123,6 +124,7 @@ def _run(plan: list[Stage], work: Store, executor: Executor, workers: int, progr
                 workers=workers,
                 logging_dir=f"{work.url}/logs/{stage.name}",
                 what=stage.name,
+                pool=pool,
                 progress=advance,
             ).run()
             before += stage.ranks
