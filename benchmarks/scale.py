@@ -83,6 +83,7 @@ def watch(process: subprocess.Popen, folder: Path) -> dict:
     begun, found, disk = time.perf_counter(), {}, 0.0
     cpu: dict[int, float] = {}  # of every process, when it was last seen
     cpu_before: dict[str, float] = {}
+    largest: dict[str, int] = {}  # bytes of the largest worker in each stage
     peaks = {"driver": 0, "worker": 0, "all": 0, "work": 0}
     while process.poll() is None:
         now = time.perf_counter() - begun
@@ -97,6 +98,9 @@ def watch(process: subprocess.Popen, folder: Path) -> dict:
             if stage not in found and list(folder.glob(place)):
                 found[stage] = now
                 cpu_before[stage] = sum(cpu.values())
+        if found:
+            stage = next(reversed(found))
+            largest[stage] = max(largest.get(stage, 0), *sizes.values(), 0)
         if now > disk:
             peaks["work"] = max(peaks["work"], *(size_of(place) for place in folder.glob(".out.*")), 0)
             disk = time.perf_counter() - begun + EVERY_DISK
@@ -105,9 +109,12 @@ def watch(process: subprocess.Popen, folder: Path) -> dict:
     stages = {stage: end - start for (stage, start), end in zip(found.items(), ends, strict=True)}
     used = [*list(cpu_before.values())[1:], sum(cpu.values())]
     cpus = {stage: end - start for (stage, start), end in zip(cpu_before.items(), used, strict=True)}
-    return {"wall": ends[-1], "stages": stages, "cpu": cpus} | {
-        f"peak_{name}": size / MB for name, size in peaks.items()
-    }
+    return {
+        "wall": ends[-1],
+        "stages": stages,
+        "cpu": cpus,
+        "largest": {stage: size / MB for stage, size in largest.items()},
+    } | {f"peak_{name}": size / MB for name, size in peaks.items()}
 
 
 def run(folder: Path, workers: int, parts: int | None, executor: str) -> dict:
@@ -159,6 +166,7 @@ def main() -> None:
     )
     print(f"{1000 * found['wall'] / options.articles:.2f} ms an article, {size / MB / found['wall']:.1f} MB/s of JSON")
     print("peak MB: " + ", ".join(f"{name} {found[f'peak_{name}']:.0f}" for name in ("driver", "worker", "all")))
+    print("largest worker, MB: " + ", ".join(f"{name} {size:.0f}" for name, size in found["largest"].items()))
     sizes = {"JSON": size, "shards": packed, "work folder": found["peak_work"] * MB, "output": found["output"]}
     print(
         "GB: " + ", ".join(f"{name} {value / 1e9:.2f}" for name, value in sizes.items()) + f"; {found['files']} files"
