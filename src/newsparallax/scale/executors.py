@@ -143,7 +143,9 @@ class LocalRanks(Ranks, LocalPipelineExecutor):  # type: ignore[misc]  # datatro
 
     @contextmanager
     def _open(self) -> Iterator[Submit]:
-        yield lambda rank: self._pool.submit(run_rank, self, rank)
+        pool = self._pool
+        assert pool is not None  # only a pickled copy has none
+        yield lambda rank: pool.submit(run_rank, self, rank)
 
 
 class RayRanks(Ranks, RayPipelineExecutor):  # type: ignore[misc]
