@@ -124,10 +124,10 @@ class ConfigWriter:
     """
 
     def __init__(
-        self, folder: Path, config: str, split: str, schema: pa.Schema, prefix: str = "", file_bytes: int = FILE_BYTES
+        self, folder: Path, config: str, split: str, schema: pa.Schema, prefix: str = "", file_bytes: int | None = None
     ) -> None:
         self.folder = folder / config
-        self._file_bytes = file_bytes  # size at which a file is closed
+        self._file_bytes = file_bytes or FILE_BYTES  # size at which a file is closed
         self.split = split
         self._prefix = prefix  # of the file number; different for each separate process that writes
         self.schema = schema

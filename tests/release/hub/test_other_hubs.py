@@ -235,7 +235,7 @@ def test_a_job_of_a_ci_provider_gets_its_token_by_its_identity(hub, tmp_path):
     del env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
     ran = release(env, "publish", "--repo", "org/by-identity", "--corpus", corpus)
     assert ran.returncode == 2
-    assert "did not issue a token for this login: Cannot request an OIDC id token" in ran.stderr
+    assert f"cannot issue a token for this login (hub {hub.url}): Cannot request an OIDC id token" in ran.stderr
 
 
 # -- hubs that differ

@@ -50,7 +50,7 @@ def test_a_hub_that_keeps_failing_is_told(hub, shared, repo):
     ended = shared.publisher.publish(repo)
     assert ended["status"] == 2
     assert "HubError: the hub at" in ended["said"]
-    assert f"did not commit to {repo}" in ended["said"]
+    assert f"cannot commit to {repo}" in ended["said"]
     assert hub.tags(repo) == {}
 
 
