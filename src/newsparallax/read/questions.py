@@ -292,7 +292,7 @@ def quotes(dataset: Opened) -> pd.DataFrame:
     extra: Dtypes = {}
     ends = _Ends(dataset)
     if not dataset.codebook.speakers:
-        _warn(dataset, "quotes", "quotations", "`speaker` of a layer")
+        _warn(dataset, quotes.__name__, "quotations", "`speaker` of a layer")
     for name, speaker in dataset.codebook.speakers.items():
         layer = dataset.codebook.layers[name]
         columns = _attributes(name, layer, _SPOKEN | _SAID)
