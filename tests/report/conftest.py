@@ -17,7 +17,7 @@ from newsparallax.standoff import stage
 CHROMIUM = shutil.which(os.environ.get("CHROMIUM", "chromium")) or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while one Playwright is open, no other can be started in the process
 def browser():
     if CHROMIUM is None:
         pytest.skip("no browser found; CHROMIUM names one")
