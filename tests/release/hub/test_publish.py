@@ -160,7 +160,7 @@ def test_somebody_who_commits_again_and_again_stops_it_in_the_end(hub, tmp_path)
     hub.fail(1, "hook", times=99, where=lambda request: "/commit/" in request.path, hook=lambda request: hub.commit_by_hand(REPO, {"n": str(len(hub.log)).encode()}, "theirs"))  # fmt: skip  # noqa: E501
     said = refused(hub, corpus)
     assert said.count("trying again") == 4
-    assert "error: the hub at" in said
+    assert f"error: cannot commit to {REPO} (hub {hub.url}): " in said
     assert hub.tags(REPO) == {}
 
 

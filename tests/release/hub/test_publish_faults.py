@@ -49,7 +49,7 @@ def test_a_hub_that_keeps_failing_is_told(hub, shared, repo):
     hub.fail(1, "status", times=99, where=lambda request: "/commit/" in request.path, status=500)
     ended = shared.publisher.publish(repo)
     assert ended["status"] == 2
-    assert "HubError: the hub at" in ended["said"]
+    assert f"(hub {hub.url})" in ended["said"]
     assert f"cannot commit to {repo}" in ended["said"]
     assert hub.tags(repo) == {}
 
