@@ -134,7 +134,7 @@ def test_what_is_wrong_in_a_brat_file_is_refused_line_by_line(tmp_path):
         ({"d.jsonl": lines({"text": "Ann", "label": [[0, 3, "PER"]]}) + "{x\n"}, "line 2: this line is not a JSON value"),  # noqa: E501
         ({"d.jsonl": lines({"text": "Ann", "label": [[0, 3, "PER"]]}, {"label": []})}, "line 2: has no text"),
         ({"p.jsonl": lines({"text": "x", "_input_hash": 1, "answer": "accept"}, {"image": "a"})}, "line 2: has no text"),  # noqa: E501
-        ({"x.conll": "EU B-ORG\nrejects O\nfoo\n"}, "line 3: has 1 columns"),
+        ({"x.conll": "EU B-ORG\nrejects O\nfoo\n"}, "line 3: number of columns: 1; at least 2"),
         ({"x.conllu": f"1\tAnn{chr(9)}_{'	_' * 7}\nfoo bar\n"}, "is not CoNLL-U"),
         ({"x.spacy": __import__("zlib").compress(b"attrs tokens")}, "is not a DocBin that spaCy can read"),
         ({"x.xmi": '<xmi:XMI xmlns:xmi="http://www.omg.org/XMI"/>'}, "without its type system"),
@@ -263,6 +263,15 @@ def test_columns_that_do_not_fit_are_refused(tmp_path, columns, says):
     file = written(tmp_path / "in", {"x.tsv": CHUNKS}) / "x.tsv"
     with pytest.raises((ExportError, UsageError), match=re.escape(says)):
         adopt_command([file, tmp_path / "corpus"], columns=columns)
+
+
+@pytest.mark.parametrize("line", ["met", "met\tO\textra"])
+def test_a_line_with_another_number_of_columns_than_named_is_refused(tmp_path, line):
+    """Nothing of such a line is left out silently."""
+    file = written(tmp_path / "in", {"x.conll": f"Ann\tB-PER\n{line}\n"}) / "x.conll"
+    number = len(line.split("\t"))
+    with pytest.raises(ExportError, match=rf"line 2: number of columns: {number}; 2 are named"):
+        adopt_command([file, tmp_path / "corpus"], columns="token,ner")
 
 
 def test_columns_belong_to_some_formats(tmp_path):

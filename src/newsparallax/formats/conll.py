@@ -174,10 +174,11 @@ def _document(source: Source, number: int, lines: list[tuple[int, str]], layers:
             continue
         if _is_comment(line):
             continue
-        if len(row) < width:
+        named = len(source.columns)
+        if len(row) < width or (named and len(row) != named):
             hint = "correct the line; an empty line ends a sentence"
-            message = f"has {len(row)} columns; expected more than {width - 1}"
-            raise source.error("unknown-shape", message, hint, f"line {at}")
+            expected = f"{named} are named" if named else f"at least {width} are needed"
+            raise source.error("unknown-shape", f"number of columns: {len(row)}; {expected}", hint, f"line {at}")
         for place, reader in tags.items():
             reader.take(row[place], length, length + len(row[word]))
         if not source.columns:
