@@ -430,10 +430,15 @@ def test_a_part_has_only_its_events(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("nowhere", "is not a dataset"), ("hub:x", "is not the name of a dataset")],
+    [
+        ("nowhere", "is not a dataset: it has no"),
+        ("a.txt", "is not a dataset: it is a file"),
+        ("hub:x", "is not the name of a dataset"),
+    ],
 )
 def test_what_is_no_dataset(name, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path("a.txt").touch()
     with pytest.raises(UsageError, match=message):
         open_dataset(name)
 

@@ -58,6 +58,9 @@ def read_manifest(folder: Path, name: str | None = None) -> Manifest:
         if name:
             hint = "a tag vX.Y.Z that is not a release of this program must be deleted on the hub"
         raise UsageError(f"{name or folder} is not a dataset: it has no {MARK}", hint=hint) from None
+    except NotADirectoryError:
+        hint = "name the folder of a built dataset, or hub:ORG/NAME@REVISION"
+        raise UsageError(f"{name or folder} is not a dataset: it is a file", hint=hint) from None
     except ValueError as error:
         message = f"is not a manifest: {in_words(error)}"
         raise NewsParallaxError(message, file=f"{name or folder}/{MARK}", hint="build it again") from None
