@@ -125,6 +125,7 @@ def test_other_words_for_a_free_text_are_no_dispute_and_a_text_with_a_pattern_is
         made(2, [mark("Putin"), words("Putin", "gist", "he travelled"), words("Putin", "year", "2023")]),
     )
     assert [one.line() for one in found.disputes] == ["0-5 “Putin” spans year · a: 2024; b: 2023"]
+    assert [one.line() for one in found.notes] == ["0-5 “Putin” spans gist · a: he went; b: he travelled"]
     assert [item["value"]["text"] for item in found.items if item["type"] == "textarea"] == [["he went"]]
     _, found = reviewed(
         converted, made(1, [mark("Putin"), words("Putin", "gist", "he went")]), made(2, [mark("Putin")])

@@ -5,7 +5,7 @@
 The module compares several annotations of an article. A span is agreed if every annotator has it with the same offsets
 and labels. An attribute value or a relation of an agreed span is agreed if all annotators gave it. Everything else that
 only some annotators have is a dispute: a stretch of text, or a value or a relation of an agreed span. Different words
-for a free text, such as a summary, are no dispute: the adjudicator starts with those of the first annotator.
+for a free text, such as a summary, are no dispute: the adjudicator sees all of them and starts with the first one.
 
 Agreed items are sent as a prediction. Disputed spans are not, because a proposal that nobody checks would become gold.
 Instead, each dispute is shown with what each annotator says.
@@ -98,6 +98,9 @@ def _reviews(folder: CorpusFolder, units: list[Unit], *, named: bool) -> Iterato
         names = ", ".join(entry.person for entry in marked)
         what = "dispute" if len(reviewed.disputes) == 1 else "disputes"
         lines = [f"{len(reviewed.disputes)} {what} between {names}", *(entry.line() for entry in reviewed.disputes)]
+        if reviewed.notes:
+            lines += ["Free texts in different words; the first one is filled in:"]
+            lines += [entry.line() for entry in reviewed.notes]
         data = {**task.data, REVIEW: "\n".join(lines)}
         yield Outgoing(task.article_id, data, structs.replace(task.mark, sha256=data_digest(data))), reviewed
 
@@ -135,10 +138,14 @@ class Dispute(NamedTuple):
 
 
 class Review(NamedTuple):
-    """What an adjudicator starts with: the agreed items, and the disputes in text order."""
+    """What an adjudicator starts with: the agreed items, and the disputes in text order.
+
+    `notes` has free texts that all annotators gave in different words; of these, `items` has the first annotator's.
+    """
 
     items: Items
     disputes: list[Dispute]
+    notes: list[Dispute]
 
 
 def to_review(marked: list[ConvertedAnnotation], adjudicators: set[str], *, named: bool) -> list[ConvertedAnnotation]:
@@ -172,21 +179,25 @@ def review(context: CorpusSpec, marked: list[ConvertedAnnotation], texts: dict[s
     places = {key[0] for key in agreed}
     items: Items = []
     disputes = list(_disputed_spans(names, [group for key, group in groups.items() if key not in agreed], texts))
+    notes: list[Dispute] = []
     for group in agreed.values():
         values = {name: _said_of(group, name) for name in _attributes(group)}
         arrows = {name: {who: _targets(span, name) for who, span in group.items()} for name in _relations(group)}
         layer = context.codebook.layers[group[names[0]].layer]
-        kept = {name for name, said in values.items() if len(set(said.values())) == 1 or _is_note(layer, name, said)}
+        same = {name for name, said in values.items() if len(set(said.values())) == 1}
+        kept = same | {name for name, said in values.items() if _is_note(layer, name, said)}
         items += _agreed_items(context, group[names[0]], marked[0], kept, _common_arrows(group, places))
         span = group[names[0]]
-        for name, said in {**{n: v for n, v in values.items() if n not in kept}, **_differing(arrows, texts)}.items():
+        for name, said in {**{n: v for n, v in values.items() if n not in same}, **_differing(arrows, texts)}.items():
             text = texts[span.text_name][span.start : span.end]
-            disputes.append(Dispute(span.text_name, span.start, span.end, text, f"{span.layer} {name}", said))
+            entry = Dispute(span.text_name, span.start, span.end, text, f"{span.layer} {name}", said)
+            (notes if name in kept else disputes).append(entry)
     document, differing = _about_article(context, marked)
     order = {name: number for number, name in enumerate(context.codebook.texts)}
-    disputes.sort(key=lambda dispute: (order.get(dispute.text_name, -1), dispute.start, dispute.end, dispute.what))
+    for entries in (disputes, notes):
+        entries.sort(key=lambda entry: (order.get(entry.text_name, -1), entry.start, entry.end, entry.what))
     items = sorted(items + document, key=lambda item: item.get("type") == "relation")  # relations follow their regions
-    return Review(items, [*differing, *disputes])
+    return Review(items, [*differing, *disputes], notes)
 
 
 def dispute_items(reviewed: Review, context: CorpusSpec) -> Items:
