@@ -76,6 +76,10 @@ def test_many_events_have_an_index_and_a_page_each(tmp_path):
     index = files[-1].read_text(encoding="utf-8")
     assert all(f'href="many-events/{file.name}"' in index for file in files[:-1])
     assert all("Annotated by: human." in file.read_text(encoding="utf-8") for file in files)
+    own = tmp_path / "many-events/notes.html"
+    own.write_text("mine", encoding="utf-8")
+    write_report(open_dataset(make(tmp_path / "fewer", copies=2)), tmp_path / "many.html")
+    assert [*own.parent.iterdir()] == [own]  # the pages of the earlier report are gone
 
 
 def test_a_problem_leads_to_its_article(dataset, file):
@@ -126,7 +130,7 @@ def test_the_index_is_searched_without_a_server(browser, tmp_path):
     assert page.locator("#index tbody tr").count() == 100
     page.fill("#search", "clean-UP event-104")
     assert page.locator("#index tbody tr").count() == 1
-    assert page.locator("#found").inner_text() == "1 events"
+    assert page.locator("#found").inner_text() == "1 event"
     page.locator("#index a").click()
     assert "event-104" in page.title()
     page.locator("nav a").first.click()

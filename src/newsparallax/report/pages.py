@@ -14,7 +14,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 
 from .._util import WorkerPool, require, usable_processors, write_whole
-from ..corpus import ARTICLES
 from ..errors import NewsParallaxError
 from ..read import Dataset, colors, open_dataset
 from .disputes import disputes
@@ -39,14 +38,16 @@ def write_report(dataset: Dataset, out: Path, progress: Progress | None = None) 
     file cannot be written, and NewsParallaxError where a process that writes pages ended.
     """
     require("report")
-    ids = event_ids(dataset)
+    ids = sorted(dataset.events)
     page = _Page(dataset)
     if len(ids) <= MOST_EVENTS:
         events = list(_events(dataset, ids, progress))
         write_whole(out, page.render(events=events, annotation=_annotation(dataset, [*map(_counted, events)])))
+        _remove_pages(out, 0)
         return [out]
     index = _event_pages(dataset, ids, out, progress)
     write_whole(out, page.render(annotation=_annotation(dataset, index), index=index))
+    _remove_pages(out, len(index))
     return [*(out.parent / entry["href"] for entry in index), out]
 
 
@@ -72,6 +73,13 @@ def _event_pages(dataset: Dataset, ids: list[str], out: Path, progress: Progress
     return index
 
 
+def _remove_pages(out: Path, number: int) -> None:
+    """Remove the pages of an earlier report with more than `number` events from the folder next to `out`."""
+    for page in (out.parent / f"{out.stem}-events").glob("[0-9]*.html"):
+        if re.fullmatch(r"\d{6,}", page.stem) and int(page.stem) >= number:
+            page.unlink()
+
+
 def _write_group(group: tuple[Path, Path, int, list[str]]) -> list[Facts]:
     """Write the pages of some events, numbered from `first`, and return the lines of the index."""
     folder, out, first, ids = group
@@ -83,11 +91,6 @@ def _write_group(group: tuple[Path, Path, int, list[str]]) -> list[Facts]:
         write_whole(out.parent / href, page.render(events=[event], home=f"../{out.name}"))
         made.append(_entry(event, href))
     return made
-
-
-def event_ids(dataset: Dataset) -> list[str]:
-    """Return the ids of all events, sorted."""
-    return sorted({row["event_id"] for row in dataset.rows(ARTICLES, ["event_id"])})
 
 
 def parts(dataset: Dataset, ids: list[str]) -> Iterator[tuple[str, Dataset]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..read import Dataset
 from .disputes import disputes
-from .pages import LISTS, Progress, event_ids, parts
+from .pages import LISTS, Progress, parts
 from .tables import Cells, annotation_tables, ordered_names, outlets_of, records, repaired
 from .tellings import aligned_rows
 
@@ -30,7 +30,7 @@ class Shown(NamedTuple):
 def summary(dataset: Dataset, progress: Progress | None = None) -> list[Shown]:
     """Return the tables of a report. The rows of some events are in memory at a time."""
     found = _Found()
-    ids = event_ids(dataset)
+    ids = sorted(dataset.events)
     for number, (id_, part) in enumerate(parts(dataset, ids), 1):
         found.add(id_, part)
         if progress:

@@ -67,7 +67,7 @@
         cells.slice(0, -1).forEach((cell) => { add(row, "td", cell).className = typeof cell === "number" ? "n" : ""; });
         return row;
       }));
-      document.getElementById("found").textContent = found.length.toLocaleString("en") + " events" + (found.length > most ? "; the first " + most + " are shown" : "");
+      document.getElementById("found").textContent = found.length.toLocaleString("en") + (found.length == 1 ? " event" : " events") + (found.length > most ? "; the first " + most + " are shown" : "");
     });
   }
   window.addEventListener("hashchange", go);
