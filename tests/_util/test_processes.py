@@ -1,4 +1,4 @@
-"""How many processors a process may use."""
+"""How many processors a process may use, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -51,3 +51,60 @@ def test_a_real_affinity_mask_counts():
     code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
     code += "; from newsparallax._util import usable_processors as n; print(n())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
+
+
+DURING = {
+    "an import": """
+sys.path.insert(0, sys.argv[1])
+try:
+    import slow
+finally:
+    assert "slow" in sys.modules, "the import was cut short"
+""",
+    "a callback of the import system": """
+def at_its_first_line(frame, *_):
+    if frame.f_code.co_filename == "<frozen importlib._bootstrap>" and frame.f_code.co_name == "cb":
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.setprofile(at_its_first_line)
+import colorsys
+""",
+    "a callback of the garbage collector": """
+class Mortal: ...
+mortal = Mortal()
+reference = weakref.ref(mortal, lambda _: os.kill(os.getpid(), signal.SIGINT) or time.sleep(0))
+del mortal
+""",
+    "a finalizer": """
+class Mortal:
+    def __del__(self): os.kill(os.getpid(), signal.SIGINT) or time.sleep(0)
+mortal = Mortal()
+del mortal
+""",
+    "other code": "os.kill(os.getpid(), signal.SIGINT)",
+}
+
+
+@pytest.mark.parametrize("code", DURING.values(), ids=DURING)
+def test_ctrl_c_reaches_the_program_wherever_it_comes(code, tmp_path):
+    """And other threads can import after it."""
+    (tmp_path / "slow.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport wave\n")
+    program = f"""
+import os, signal, sys, threading, time, weakref
+from newsparallax._util import interruptions_are_safe
+interruptions_are_safe()
+try:
+    {code.strip().replace(chr(10), chr(10) + "    ")}
+    time.sleep(10)
+except KeyboardInterrupt:
+    print("interrupted")
+other = threading.Thread(target=__import__, args=["netrc"], daemon=True)
+other.start()
+other.join(10)
+print("netrc" in sys.modules)
+sys.stdout.flush()
+os._exit(0)  # a thread that waits for a lock would hold up the end
+"""
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", program, tmp_path], capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("interrupted\nTrue\n", "")

@@ -9,7 +9,7 @@ from .environment import require, variables
 from .files import alone, causes, file_digest, hold, hold_for_child, is_inside, refusal, replacing, write_whole
 from .json_words import in_words, parser_words
 from .markdown import parsed_yaml, parted, table
-from .processes import WorkerPool, interrupts_deferred, usable_processors
+from .processes import WorkerPool, interruptions_are_safe, usable_processors
 from .retry import ATTEMPTS, TRANSIENT, Say, ServerError, again, requested_wait, to_stderr, waiting
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "hold",
     "hold_for_child",
     "in_words",
-    "interrupts_deferred",
+    "interruptions_are_safe",
     "is_inside",
     "parsed_yaml",
     "parser_words",

@@ -8,15 +8,18 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 CGROUP = Path("/sys/fs/cgroup")
+AGAIN = 0.01  # seconds
 
 
 def usable_processors() -> int:
@@ -36,9 +39,40 @@ def usable_processors() -> int:
     return max(1, number)
 
 
+def interruptions_are_safe() -> None:
+    """Make Ctrl-C raise KeyboardInterrupt, as Python does, but never where it would be lost or block the process.
+
+    Raised in an import, it could leave a lock of the import system taken, and other threads would wait for that lock
+    for ever. Raised in a finalizer, it is printed and ignored. In both cases the signal is sent again a moment later.
+    """
+    hook = sys.unraisablehook
+
+    def unraisable(lost: Any) -> None:
+        if isinstance(lost.exc_value, KeyboardInterrupt):
+            _interrupt_again()
+        else:
+            hook(lost)
+
+    sys.unraisablehook = unraisable
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return _interrupt_again()
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+def _interrupt_again() -> None:
+    signal.setitimer(signal.ITIMER_REAL, AGAIN)
+
+
 @contextmanager
 def interrupts_deferred() -> Iterator[None]:
-    """Defer Ctrl-C until the block ends, for example while modules are imported: their locks could stay taken for ever.
+    """Defer Ctrl-C until the block ends.
 
     The handler is replaced, since blocking the signal is not enough: another thread may receive it, and Python then
     interrupts the main thread. Other threads than the main thread are never interrupted.

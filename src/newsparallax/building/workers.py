@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from .._util import WorkerPool, interrupts_deferred, usable_processors
+from .._util import WorkerPool, usable_processors
 from ..convert import RawTask, Unit, index_tasks, unit_tasks
 from ..corpus import CorpusFolder, CorpusSpec, schema
 from ..errors import NewsParallaxError
@@ -69,8 +69,6 @@ def convert_corpus(
     in `scratch` (default: the system's temporary folder) until they are yielded. Raises ExportError for an export that
     cannot be read, before any article is converted.
     """
-    with interrupts_deferred():
-        pa.array([0])  # for its first array of Python values, Arrow imports pandas
     waiting = TemporaryDirectory(dir=scratch) if workers > 1 else nullcontext("")
     with fewer_garbage_collections(), waiting as exchange, _started(folder, workers, convert) as pool:
         units, shared = index_tasks(folder.context, folder.exports, folder.text_ids)

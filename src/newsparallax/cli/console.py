@@ -23,6 +23,7 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from .._util import interruptions_are_safe
 from ..building import Progress
 from ..dataset import Manifest
 from ..errors import NewsParallaxError, UsageError
@@ -99,7 +100,7 @@ def run(command: Runnable, arguments: Sequence[str], name: str) -> None:
     heeded = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
     try:
         if heeded:
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # replaces the handler of `newsparallax._start`
+            interruptions_are_safe()  # replaces the handler of `newsparallax._start`
         code = _code_of(command, arguments, name)
     finally:
         if heeded:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from .._util import interrupts_deferred, parsed_yaml, parted
+from .._util import parsed_yaml, parted
 from ..agreement import MAX_LISTED, AgreementReport, Metrics, figures
 from ..corpus import FILE as CHANGELOG
 from ..corpus import Codebook, CorpusFolder, CorpusSpec, data_changes, schema
@@ -141,8 +141,7 @@ def loading(codebook: Codebook, manifest: Manifest) -> dict[str, Any]:
     `load_dataset` computes, in bytes: `num_bytes` and `dataset_size` of the rows as Arrow data, `download_size` of the
     Parquet files.
     """
-    with interrupts_deferred():
-        from datasets import Features
+    from datasets import Features
 
     rows_of = [path for path in manifest.files if path.endswith(".parquet") and path.split("/")[0] != schema.STANDOFF]
     splits = sorted({path.split("/")[1].rsplit("-", 1)[0] for path in rows_of})

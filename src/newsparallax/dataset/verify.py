@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .._util import causes, interrupts_deferred, refusal
+from .._util import causes, refusal
 from ..corpus import Codebook, schema
 from ..errors import NewsParallaxError
 from ..ids import DIGEST_MODULUS
@@ -63,8 +63,7 @@ def load_first(folder: Path, codebook: Codebook, rows: Mapping[tuple[str, str], 
 @contextmanager
 def _loader(folder: Path) -> Iterator[_Loader]:
     """Yield a loader of the dataset in `folder`; what `datasets` raises becomes a NewsParallaxError."""
-    with interrupts_deferred():
-        get_ready()
+    get_ready()
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:  # next to the draft: removed even after a killed run
         try:
             yield _Loader(folder, cache)
