@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar, cast
-
-import stamina
-import stamina.instrumentation
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from ..errors import NewsParallaxError
+
+if TYPE_CHECKING:
+    from stamina.instrumentation import RetryDetails
 
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP status codes that may change on another attempt
 ATTEMPTS = 5
@@ -58,6 +58,9 @@ def again(ask: Callable[[], T], say: Say, *, patience: float | None = PATIENCE) 
     Waits as long as the server asks, otherwise exponentially longer with jitter. `say` gets a line for each wait. No
     attempt starts later than `patience` seconds after the first. Raises the last error, marked as not transient.
     """
+    import stamina  # only here: it imports asyncio, which commands without a server would wait for
+
+    stamina.instrumentation.set_on_retry_hooks([_announce])
 
     @stamina.retry(on=_wait, attempts=ATTEMPTS, timeout=patience, wait_initial=0.5, wait_max=30, wait_jitter=1)
     def attempt(_: Say) -> T:
@@ -74,7 +77,7 @@ def _wait(error: Exception) -> bool | float:
     return isinstance(error, ServerError) and error.transient and (error.wait or True)
 
 
-def _announce(details: stamina.instrumentation.RetryDetails) -> None:
+def _announce(details: RetryDetails) -> None:
     """Report the reason and the length of a wait, through the `say` that `attempt` got as its argument."""
     error = details.caused_by
     message = getattr(error, "brief", None) or (error.message if isinstance(error, NewsParallaxError) else str(error))
@@ -82,9 +85,6 @@ def _announce(details: stamina.instrumentation.RetryDetails) -> None:
     count = f"{details.retry_num} of {ATTEMPTS - 1}"
     say = cast(Say, details.args[0])
     say(f"{message}; trying again in {details.wait_for:.1f} s{asked} ({count})")
-
-
-stamina.instrumentation.set_on_retry_hooks([_announce])
 
 
 @contextmanager
