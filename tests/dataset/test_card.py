@@ -9,12 +9,12 @@ import yaml
 
 from generate_corpus import make_tasks
 from generate_corpus import write_corpus as write_generated
-from helpers import CORPORA
+from helpers import CORPORA, ROOT
 from newsparallax.building import build
 from newsparallax.building import workers as engine
-from newsparallax.corpus import open_corpus
+from newsparallax.corpus import open_corpus, schema
 from newsparallax.dataset import file_facts, parquet
-from newsparallax.dataset.card import size_category
+from newsparallax.dataset.card import _features, size_category
 from newsparallax.standoff import stage
 
 # https://github.com/huggingface/hub-docs/blob/main/datasetcard.md, `size_categories`
@@ -31,6 +31,25 @@ def test_every_size_category_is_one_of_the_hub_and_each_begins_where_the_last_en
 def test_a_size_category_holds_the_number(articles):
     low, high = {"n<1K": (0, 10**3), "1M<n<10M": (10**6, 10**7), "n>1T": (10**12, 10**18)}[size_category(articles)]
     assert low <= articles < high
+
+
+TYPES = {
+    "text": schema.Scalar("string"),
+    "label": schema.ClassLabel(("PER", "ORG")),
+    "texts": schema.ListOf(schema.Scalar("int64")),
+    "labels": schema.ListOf(schema.ClassLabel(("no", "yes", "null"))),
+    "grid": schema.ListOf(schema.ListOf(schema.Scalar("float64"))),
+    "grids": schema.ListOf(schema.ListOf(schema.ListOf(schema.ClassLabel(("1",))))),
+    "pair": schema.Struct({"dtype": schema.Scalar("bool"), "list": schema.ListOf(schema.Scalar("string"))}),
+    "pairs": schema.ListOf(schema.Struct({"n": schema.Struct({"m": schema.ClassLabel(("a",))})})),
+}
+
+
+@pytest.mark.parametrize("struct", [schema.Struct(TYPES), *schema.configs(open_corpus(ROOT).context.codebook).values()])
+def test_features_are_written_as_datasets_writes_them(struct):
+    expected = datasets.Features.from_dict(schema.features(struct))
+    assert _features(struct) == expected._to_yaml_list()
+    assert datasets.Features._from_yaml_list(_features(struct)) == expected
 
 
 def sizes_of_the_card(place):

@@ -141,8 +141,6 @@ def loading(codebook: Codebook, manifest: Manifest) -> dict[str, Any]:
     `load_dataset` computes, in bytes: `num_bytes` and `dataset_size` of the rows as Arrow data, `download_size` of the
     Parquet files.
     """
-    from datasets import Features
-
     rows_of = [path for path in manifest.files if path.endswith(".parquet") and path.split("/")[0] != schema.STANDOFF]
     splits = sorted({path.split("/")[1].rsplit("-", 1)[0] for path in rows_of})
     configs, infos = [], []
@@ -159,7 +157,7 @@ def loading(codebook: Codebook, manifest: Manifest) -> dict[str, Any]:
         infos.append(
             {
                 "config_name": name,
-                "features": Features.from_dict(schema.features(struct))._to_yaml_list(),
+                "features": _features(struct),
                 "splits": [{"name": s, "num_bytes": sizes[s], "num_examples": rows.get(s, 0)} for s in filled],
                 "download_size": sum(file.bytes for files in of.values() for file in files),
                 "dataset_size": sum(sizes.values()),
@@ -167,6 +165,22 @@ def loading(codebook: Codebook, manifest: Manifest) -> dict[str, Any]:
         )
     articles = manifest.counts.articles
     return {"size_categories": [size_category(articles)], "configs": configs, "dataset_info": infos}
+
+
+def _features(struct: schema.Struct) -> list[dict[str, Any]]:
+    """Return the features of a config as `datasets` (5.2) writes them in a card."""
+    return [{"name": name, **_feature(type_)} for name, type_ in struct.fields.items()]
+
+
+def _feature(type_: schema.Type) -> dict[str, Any]:
+    if isinstance(type_, schema.Scalar):
+        return {"dtype": type_.dtype}
+    if isinstance(type_, schema.ClassLabel):
+        return {"dtype": {"class_label": {"names": {str(number): name for number, name in enumerate(type_.names)}}}}
+    if isinstance(type_, schema.ListOf):
+        item = _feature(type_.item)
+        return {"list": item if "list" in item else next(iter(item.values()))}
+    return {"struct": _features(type_)}
 
 
 def size_category(articles: int) -> str:
