@@ -12,14 +12,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
+
+from ..errors import NewsParallaxError
 
 CGROUP = Path("/sys/fs/cgroup")
 AGAIN = 0.01  # seconds
+LESS = "nothing was written; if memory ran out, use fewer --workers"
 
 
 def usable_processors() -> int:
@@ -110,12 +114,27 @@ class _Spawn(SpawnContext):
 
 
 class WorkerPool(ProcessPoolExecutor):
-    """A pool of processes that do not receive Ctrl-C; one that comes while the pool starts waits until it has."""
+    """A pool of processes that do not receive Ctrl-C; one that comes while the pool starts waits until it has.
 
-    def __init__(self, workers: int, **options: Any) -> None:
+    A block that uses the pool and ends with an exception drops the calls that wait, and after Ctrl-C kills the
+    processes. It raises NewsParallaxError where a process has died; `hint` says what to do then.
+    """
+
+    def __init__(self, workers: int, *, hint: str = LESS, **options: Any) -> None:
         super().__init__(workers, mp_context=_Spawn(), **options)
+        self._hint = hint
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Submit a call, as every executor does."""
         with interrupts_deferred():
             return super().submit(fn, *args, **kwargs)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            for process in [*(self._processes or {}).values()]:
+                process.kill()
+        self.shutdown(cancel_futures=error is not None)
+        if isinstance(error, BrokenProcessPool):
+            raise NewsParallaxError("a worker process ended unexpectedly", hint=self._hint) from None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -23,7 +22,7 @@ import msgspec
 from .._util import WorkerPool
 from ..convert import RawTask, convert_article, index_tasks, unit_tasks
 from ..corpus import CorpusFolder
-from ..errors import NewsParallaxError, UsageError
+from ..errors import UsageError
 
 if TYPE_CHECKING:
     from .minhash import Sequences
@@ -134,13 +133,9 @@ def _run(steps: list[tuple[Callable[[int], None], int]], workers: int) -> None:
             for rank in range(ranks):
                 step(rank)
         return
-    try:
-        with WorkerPool(workers) as pool:
-            for step, ranks in steps:
-                list(pool.map(step, range(ranks)))
-    except BrokenProcessPool:
-        hint = "if memory ran out, use fewer --workers"
-        raise NewsParallaxError("a worker process ended unexpectedly; nothing was written", hint=hint) from None
+    with WorkerPool(workers) as pool:
+        for step, ranks in steps:
+            list(pool.map(step, range(ranks)))
 
 
 def _united(

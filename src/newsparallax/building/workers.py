@@ -8,13 +8,11 @@ file is sent only after the file is complete. A file is also cheaper: its tables
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import pickle
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import lru_cache, partial
 from importlib.abc import MetaPathFinder
@@ -28,7 +26,6 @@ import pyarrow as pa
 from .._util import WorkerPool, usable_processors
 from ..convert import RawTask, Unit, index_tasks, unit_tasks
 from ..corpus import CorpusFolder, CorpusSpec, schema
-from ..errors import NewsParallaxError
 from ..exports import OPEN, ExportFolder, OpenFile, SharedNumbers, Slices, Version
 from .batch import Articles, Convert, ConvertedBatch, Read, convert_batch
 
@@ -103,22 +100,10 @@ def _started(folder: CorpusFolder, workers: int, convert: Convert) -> Iterator[P
     if workers <= 1:
         yield None
         return
-    opening = (folder.root, folder.context, convert)
-    try:
-        with WorkerPool(workers, initializer=_open, initargs=opening) as pool:
-            try:
-                for _ in range(min(workers, _size(folder.exports) // STARTING_BYTES)):
-                    pool.submit(_open_already)
-                yield pool
-            except BaseException as error:  # do not start work whose result is not used
-                if isinstance(error, KeyboardInterrupt):  # the pool may not yet know a new worker
-                    for worker in multiprocessing.active_children():
-                        worker.kill()
-                pool.shutdown(cancel_futures=True)
-                raise
-    except BrokenProcessPool:
-        hint = "if memory ran out, use fewer --workers"
-        raise NewsParallaxError("a worker process ended unexpectedly; nothing was written", hint=hint) from None
+    with WorkerPool(workers, initializer=_open, initargs=(folder.root, folder.context, convert)) as pool:
+        for _ in range(min(workers, _size(folder.exports) // STARTING_BYTES)):
+            pool.submit(_open_already)
+        yield pool
 
 
 def _size(exports: ExportFolder) -> int:

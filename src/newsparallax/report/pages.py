@@ -7,14 +7,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
 from .._util import WorkerPool, require, usable_processors, write_whole
-from ..errors import NewsParallaxError
 from ..read import Dataset, colors, open_dataset
 from .disputes import disputes
 from .tables import annotation_tables, naming_table, outlets_of, records, repaired, stance_tables, terms_table
@@ -58,18 +56,16 @@ def _event_pages(dataset: Dataset, ids: list[str], out: Path, progress: Progress
     """
     groups = [(dataset.folder, out, first, ids[first : first + AT_ONCE]) for first in range(0, len(ids), AT_ONCE)]
     index: list[Facts] = []
-    try:
-        with WorkerPool(min(WORKERS, usable_processors()), max_tasks_per_child=GROUPS_EACH) as pool:
-            try:
-                for entries in pool.map(_write_group, groups):
-                    index += entries
-                    if progress:
-                        progress(len(index), len(ids))
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-    except BrokenProcessPool:
-        raise NewsParallaxError("a worker process ended unexpectedly", hint="memory may have run out") from None
+    processes = min(WORKERS, usable_processors())
+    with WorkerPool(processes, hint="memory may have run out", max_tasks_per_child=GROUPS_EACH) as pool:
+        try:
+            for entries in pool.map(_write_group, groups):
+                index += entries
+                if progress:
+                    progress(len(index), len(ids))
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)  # lets the workers complete the files that they are writing
+            raise
     return index
 
 
