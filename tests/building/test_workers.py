@@ -7,10 +7,12 @@ import json
 import multiprocessing
 import os
 import pickle
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pyarrow as pa
@@ -24,7 +26,7 @@ from newsparallax.building import workers as engine
 from newsparallax.building.workers import convert_corpus, hand_over, take_over
 from newsparallax.convert import index_tasks
 from newsparallax.corpus import open_corpus, schema
-from newsparallax.dataset import ConfigWriter, parquet
+from newsparallax.dataset import ConfigWriter, DatasetWriter, parquet
 from newsparallax.errors import ExportError, NewsParallaxError
 from newsparallax.exports import Slices, files
 
@@ -177,6 +179,54 @@ def test_small_tables_do_not_wait_apart(tmp_path):
     assert ["RLE_DICTIONARY" in column.encodings for column in columns] == [False, True]
     assert [column.is_stats_set for column in columns] == [True, False]
     assert all(column.has_offset_index for column in columns)
+
+
+def test_the_files_do_not_depend_on_the_threads_that_write(tmp_path, monkeypatch):
+    """Small row groups and files, so that many steps wait for the threads."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 4000)
+    monkeypatch.setattr(parquet, "WAITING_BYTES", 6000)
+    monkeypatch.setattr(parquet, "FILE_BYTES", 10_000)
+    schemas = {name: pa.schema([("span_id", pa.string())]) for name in ("names", "terms", "votes")}
+    made = random.Random(0)
+    tables = [
+        {(name, "train"): pa.table([[f"{n}-{made.random()}" for n in range(made.randrange(100))]], shape)}
+        for _ in range(60)
+        for name, shape in made.sample([*schemas.items()], 3)
+    ]
+    found = []
+    for threads, ahead in ((1, 0), (2, 2), (8, 50)):
+        monkeypatch.setattr(parquet, "THREADS", threads)
+        monkeypatch.setattr(parquet, "AHEAD", ahead)
+        folder = tmp_path / f"{threads}"
+        with DatasetWriter(folder, schemas) as writer:
+            for part in tables:
+                writer.add(part)
+            writer.close(["train", "test"])
+        found.append({path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.parquet")})
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) > 9
+    for name, shape in schemas.items():
+        written = pa.concat_tables([part[name, "train"] for part in tables if (name, "train") in part])
+        assert pa.concat_tables(map(pa.parquet.read_table, sorted(folder.glob(f"{name}/train-*")))) == written
+        assert pa.parquet.read_schema(folder / f"{name}/test-00000.parquet").names == shape.names
+
+
+@pytest.mark.parametrize("at", ["add", "close"])
+def test_an_error_of_a_writing_thread_reaches_the_caller_and_no_thread_is_left(at, tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 1 if at == "add" else 1 << 30)
+    shape = pa.schema([("span_id", pa.string())])
+
+    def full(self, table):
+        raise OSError(errno.ENOSPC, "No space left on device", "names")
+
+    monkeypatch.setattr(parquet.ParquetFile, "write", full)
+    before = threading.active_count()
+    with pytest.raises(OSError, match="No space left"), DatasetWriter(tmp_path, {"names": shape}) as writer:  # noqa: PT012
+        for _ in range(parquet.THREADS + parquet.AHEAD + 1):
+            writer.add({("names", "train"): pa.table([["a"]], shape)})
+        assert at == "close"
+        writer.close()
+    assert threading.active_count() == before
 
 
 @pytest.mark.slow

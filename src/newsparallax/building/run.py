@@ -91,10 +91,10 @@ def build(
         get_ready_meanwhile()
     with new_folder(place) as draft:
         pipeline = Pipeline.of_exports(folder, workers, progress, draft.parent)
-        writer = DatasetWriter(draft, schema.arrow_schemas(folder.context.codebook))
-        for part in pipeline.recorded(draft):
-            writer.add(part.tables)
-        writer.close(written_splits(folder.context, pipeline.tally))
+        with DatasetWriter(draft, schema.arrow_schemas(folder.context.codebook)) as writer:
+            for part in pipeline.recorded(draft):
+                writer.add(part.tables)
+            writer.close(written_splits(folder.context, pipeline.tally))
         manifest = describe(pipeline.folder, draft, pipeline.tally)
         if verify:
             read_back(draft, folder.context.codebook, pipeline.tally.rows, workers)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from ..corpus import Scalar, fixed_type, role_of
 ROW_GROUP_BYTES = 16 << 20  # bytes of Arrow data; far below the hub viewer's limit of 300 MB per scan
 WAITING_BYTES = 32 << 20  # bytes of Arrow data that are buffered for all files together
 FILE_BYTES = 64 << 20  # default size at which a file is closed: metadata of its row groups stay in memory until then
+THREADS = 2  # that write; Arrow encodes and compresses without the GIL
+AHEAD = 2  # row groups that wait for these threads
 APART = 16  # tables buffered before they are merged: a hundred columns each take far more memory than the few rows
 ARROW_BYTES = b"arrow_bytes"  # key of a file's metadata
 
@@ -120,19 +125,28 @@ class ConfigWriter:
 
     The output depends only on the tables, not on the process that made them. A row group ends with the table with which
     this writer's buffered bytes (`waiting`) reach ROW_GROUP_BYTES. A DatasetWriter also ends row groups where the bytes
-    buffered for all files exceed WAITING_BYTES.
+    buffered for all files exceed WAITING_BYTES. `run` receives the steps of writing and calls them one after the other.
     """
 
     def __init__(
-        self, folder: Path, config: str, split: str, schema: pa.Schema, prefix: str = "", file_bytes: int | None = None
+        self,
+        folder: Path,
+        config: str,
+        split: str,
+        schema: pa.Schema,
+        prefix: str = "",
+        file_bytes: int | None = None,
+        run: Callable[[Callable[[], None]], None] = lambda step: step(),
     ) -> None:
         self.folder = folder / config
         self._file_bytes = file_bytes or FILE_BYTES  # size at which a file is closed
         self.split = split
         self._prefix = prefix  # of the file number; different for each separate process that writes
+        self._run = run
         self.schema = schema
         self._waiting: list[pa.Table] = []
         self.waiting = 0
+        self._flushed = False
         self._number = 0
         self._writer: ParquetFile | None = None
         self._path: Path | None = None
@@ -149,19 +163,23 @@ class ConfigWriter:
 
     def close(self) -> None:
         """Write the buffered rows and close the file; a split without rows still gets a file, with the schema."""
-        if self._waiting or self._number == 0:
+        if self._waiting or not self._flushed:
             self.flush()
-        self._finish()
+        self._run(self._finish)
 
     def flush(self) -> None:
         """Write the buffered rows as a row group, and release their memory."""
         table = pa.concat_tables(self._waiting) if self._waiting else self.schema.empty_table()
         self._waiting, self.waiting = [], 0
+        self._flushed = True
+        self._run(partial(self._write, table))
+        del table
+        pa.default_memory_pool().release_unused()
+
+    def _write(self, table: pa.Table) -> None:
         (self._writer or self._open()).write(table)
         if self._path and self._path.stat().st_size >= self._file_bytes:
             self._finish()
-        del table
-        pa.default_memory_pool().release_unused()
 
     def _open(self) -> ParquetFile:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -177,14 +195,25 @@ class ConfigWriter:
 
 
 class DatasetWriter:
-    """Writer of the tables of a dataset, with separate files for each config and split.
+    """Writer of the tables of a dataset, with separate files for each config and split; a context manager.
 
-    `schemas` has the schema of every config; `prefix` is as in ConfigWriter.
+    `schemas` has the schema of every config; `prefix` is as in ConfigWriter. Threads write, while the caller makes the
+    next tables. An error of a thread is raised by a later call of `add` or by `close`.
     """
 
     def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema], prefix: str = "") -> None:
         self._folder, self._schemas, self._prefix = folder, schemas, prefix
         self._writers: dict[tuple[str, str], ConfigWriter] = {}
+        self._threads = ThreadPoolExecutor(THREADS)
+        self._last: dict[tuple[str, str], Future[None]] = {}  # step of each writer
+        self._steps: deque[Future[None]] = deque()
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for the threads, so that nobody writes to the folder any more."""
+        self._threads.shutdown(cancel_futures=True)
 
     def add(self, tables: Mapping[tuple[str, str], pa.Table]) -> None:
         """Add tables by (config, split), then flush the largest buffers until at most WAITING_BYTES are buffered."""
@@ -202,9 +231,28 @@ class DatasetWriter:
                 self._writer(config, split)
         for writer in self._writers.values():
             writer.close()
+        self._wait(until=0)
 
     def _writer(self, config: str, split: str) -> ConfigWriter:
-        if (config, split) not in self._writers:
-            schema = self._schemas[config]
-            self._writers[config, split] = ConfigWriter(self._folder, config, split, schema, self._prefix)
-        return self._writers[config, split]
+        key = config, split
+        if key not in self._writers:
+            run = partial(self._submit, key)
+            self._writers[key] = ConfigWriter(self._folder, *key, self._schemas[config], self._prefix, run=run)
+        return self._writers[key]
+
+    def _submit(self, key: tuple[str, str], step: Callable[[], None]) -> None:
+        """Run a step of a writer in a thread, after the previous step of the same writer."""
+        previous = self._last.get(key)
+
+        def in_turn() -> None:
+            if previous:
+                previous.result()  # the threads take steps in the order of submission, so it runs or has ended
+            step()
+
+        self._last[key] = future = self._threads.submit(in_turn)
+        self._steps.append(future)
+        self._wait(until=THREADS + AHEAD)
+
+    def _wait(self, until: int) -> None:
+        while len(self._steps) > until:
+            self._steps.popleft().result()

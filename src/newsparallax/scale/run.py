@@ -204,10 +204,10 @@ def _assemble(
     )
     pipeline = Pipeline(folder, lambda _: _parts(job, work), before)
     schemas = schema.arrow_schemas(folder.context.codebook)
-    writer = DatasetWriter(draft, schemas)
-    for part in pipeline.recorded(draft):
-        writer.add(part.tables)  # rows that belong to no article; the buckets have written theirs
-    writer.close()
+    with DatasetWriter(draft, schemas) as writer:
+        for part in pipeline.recorded(draft):
+            writer.add(part.tables)  # rows that belong to no article; the buckets have written theirs
+        writer.close()
     tally = pipeline.tally
     packed = _packed(job, work, draft)
     files = files_of(draft) | {name: facts for name, (_, facts) in packed.items()}

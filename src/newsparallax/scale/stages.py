@@ -267,13 +267,13 @@ def _add_article(job: Job, writer: SpillWriter, article_id: str, row: Spilled) -
 
 def _convert(job: Job, rows: Iterator[Spilled], bucket: int, folder: Path) -> ConvertedBucket:
     """Convert the articles of a bucket; seeds without annotations are articles, too."""
-    writer = DatasetWriter(folder, schema.arrow_schemas(job.context.codebook), prefix=f"{bucket:05d}")
     result = ConvertedBucket()
-    for part in convert_batches(job.context, _articles(job, rows, bucket), job.folder.read_bytes):
-        result.tally.add(part.tally)
-        result.problems.extend(part.problems)
-        writer.add(part.tables)
-    writer.close()
+    with DatasetWriter(folder, schema.arrow_schemas(job.context.codebook), prefix=f"{bucket:05d}") as writer:
+        for part in convert_batches(job.context, _articles(job, rows, bucket), job.folder.read_bytes):
+            result.tally.add(part.tally)
+            result.problems.extend(part.problems)
+            writer.add(part.tables)
+        writer.close()
     pa.default_memory_pool().release_unused()
     return result
 
