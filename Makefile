@@ -36,6 +36,7 @@ test-server: .venv/test  ## run the tests that need a real Label Studio and a re
 # On generated exports of up to 64,000 tasks.
 bench: .venv/annotate  ## compare the speed of conversion with that of other converters (half an hour, 3 GB of disk)
 	$(BIN)/python benchmarks/convert.py
+	$(BIN)/python benchmarks/cores.py
 
 bench-quick: .venv/base  ## time the stages of a build, and compare them with the committed figures (two minutes)
 	$(BIN)/python benchmarks/quick.py

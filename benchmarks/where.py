@@ -96,7 +96,7 @@ STAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (batch, "_tables"),
     ),
     "digests of rows": ((batch, "split_digests"),),
-    "Parquet": ((parquet.ConfigWriter, "add"), (parquet.ConfigWriter, "flush")),
+    "Parquet": ((parquet.DatasetWriter, "add"), (parquet.DatasetWriter, "close")),  # waits for the threads that write
     "manifest, card, Croissant": (
         (run, "files_of"),
         (run, "make_manifest"),

@@ -18,6 +18,7 @@ from newsparallax.corpus import open_corpus
 BENCHMARKS = ROOT / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import cores  # noqa: E402
 import quick  # noqa: E402
 import where  # noqa: E402
 
@@ -183,12 +184,12 @@ def test_what_takes_too_long_is_stopped_and_its_time_told(tmp_path):
     assert 0.02 < run["cpu"] < 3  # on a busy machine it gets little
 
 
-def floors(corpus, out, cores):
+def floors(corpus, out):
     """A program that only counts tasks in every contestant's place, but for one that fails."""
     (export,) = (corpus / "annotations/exports").iterdir()
     count = f"import json; print(len(json.load(open({str(export)!r}))), 'tasks')"
     failing = "raise SystemExit(3)"
-    names = convert_contestants(corpus, out, cores)
+    names = convert_contestants(corpus, out)
     return {name: ["-S", "-c", failing if name == "SDK, CoNLL" else count] for name in names}
 
 
@@ -216,7 +217,7 @@ def test_the_table_has_every_size_and_contestant(tmp_path, capsys, monkeypatch):
     assert float(by_name["12", "floor"][8].replace(",", "")) == pytest.approx(
         (seconds[1] - seconds[0]) / 9e-6, abs=2500
     )
-    assert any("one worker to the floor" in line and "at 12 tasks" in line for line in printed)
+    assert any("the default command to the floor" in line and "at 12 tasks" in line for line in printed)
     runs = json.loads(told.read_bytes())["exports"][0]
     assert [len(runs["runs"][name]) for name in names] == [2, 2, 2, 2, 2, 2, 1, 2]
     assert "3 tasks" in runs["runs"]["floor"][0]["stdout"]
@@ -278,8 +279,30 @@ def test_everything_runs(tmp_path):
     )
     for name in convert.OURS:
         assert export["runs"][name][0]["counts"]["tasks"] == 40
-    assert export["runs"][convert.OURS[1]][0]["processes"] > export["runs"][convert.OURS[0]][0]["processes"]
     assert "failed" not in done.stdout
     profiled = subprocess.run([*command[:4], "--profile"], capture_output=True, text=True, check=True)
     assert "read_back" in profiled.stdout
     assert "| function |" in profiled.stdout
+
+
+def test_more_processors_divide_only_the_conversion():
+    run = {"before": 1.0, "after": 2.0, "main": 3.0, "workers": 37.0}
+    assert [cores.predicted(run, number) for number in (1, 2, 8, 32)] == [43.0, 23.0, 8.0, 6.0]
+
+
+@pytest.mark.slow
+def test_processors_are_measured_and_predicted():
+    command = [sys.executable, BENCHMARKS / "cores.py", "--tasks", "60"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
+    assert [row[0] for row in rows] == [
+        "workers",
+        "---:",
+        "1",
+        "2",
+        "processors",
+        "---:",
+        *["1", "2", "4", "8", "16", "32"],
+    ]
+    for row in rows[2:4]:
+        assert float(row[1]) == pytest.approx(sum(map(float, row[2:5])), abs=0.2)
