@@ -87,12 +87,12 @@ def build(
     if out is None:
         refuse_real(latest)
     workers = workers or default_workers(folder)
-    if verify and workers > 1:
-        get_ready_meanwhile()
     with new_folder(place) as draft:
         pipeline = Pipeline.of_exports(folder, workers, progress, draft.parent)
         with DatasetWriter(draft, schema.arrow_schemas(folder.context.codebook)) as writer:
-            for part in pipeline.recorded(draft):
+            for number, part in enumerate(pipeline.recorded(draft)):
+                if number == 0 and verify and workers > 1:
+                    get_ready_meanwhile()  # not before the tasks have been found, for which the workers wait
                 writer.add(part.tables)
             writer.close(written_splits(folder.context, pipeline.tally))
         manifest = describe(pipeline.folder, draft, pipeline.tally)
