@@ -85,7 +85,7 @@ STAGES: dict[str, tuple[tuple[Any, str], ...]] = {
     "checks of annotations": ((article, "check_annotation"),),
     "articles and gold": ((article, "choose_gold"), (batch, "convert_article")),
     "agreement": ((batch, "compare_article"), (batch, "count_article")),
-    "tokens": ((token_rows.TokenRows, "add"),),
+    "tokens": ((token_rows.TokenRows, "add"), (token_rows.TokenRows, "table")),
     "tables": (
         (article_rows, "text_digest"),
         (article_rows, "blocks_of"),

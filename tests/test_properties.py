@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from generate_corpus import CODEBOOK, CORPUS, make_tasks, write_corpus
 from newsparallax.building import ConvertedBatch
 from newsparallax.building.batch import convert_batch
-from newsparallax.convert import RawTask, Span, convert_article, index_tasks, unit_tasks
+from newsparallax.convert import RawTask, Span, convert_article, index_tasks, token_rows, unit_tasks
 from newsparallax.convert.token_rows import tagged_ranges
 from newsparallax.corpus import CorpusSpec, open_corpus, schema
 from newsparallax.dataset import BuildCounts, ConfigWriter, make_manifest
@@ -383,9 +383,9 @@ def test_tags_hold_exactly_the_spans_counted_as_shown(profile):
     @given(tokens_and_spans())
     def holds(made):
         tokens, spans, block = made
-        spans = [span for span in spans if block[0] <= span.start < block[1]]
         starts, ends = np.array(tokens, np.int64).reshape(-1, 2).T
-        ranges, counts = tagged_ranges(starts, ends, spans, block)
+        base = 7
+        ranges, counts = tagged_ranges(starts + base, ends + base, spans, [block], base)
         mine = [span for span in spans if block[0] <= span.start < block[1]]
         shown: list[Span] = []
         for span in sorted(mine, key=lambda span: (span.start, -span.end, span.span_id)):
@@ -397,9 +397,23 @@ def test_tags_hold_exactly_the_spans_counted_as_shown(profile):
         assert marked == [(span.start, span.end, span.labels[0]) for span in shown]
         assert counts["shown"] == len(shown)
         assert counts["several_labels"] == sum(len(span.labels) > 1 for span in shown)
-        assert sum(counts.values()) - counts["several_labels"] == len(mine)
+        assert sum(counts.values()) - counts["several_labels"] == len(spans)
+        assert counts["outside_blocks"] == len(spans) - len(mine)
 
     holds()
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_tokens_do_not_depend_on_how_many_texts_are_divided_at_a_time(hard, context, monkeypatch):
+    tasks = [(t["data"]["key"], [RawTask("e", json.dumps(t).encode())]) for t in make_tasks(150, seed=4, hard=hard)]
+    found = []
+    for at_once in (1, 3000, 1 << 30):
+        monkeypatch.setattr(token_rows, "AT_ONCE", at_once)
+        part = convert_batch(context, tasks, lambda _: None)
+        tables = {key: table for key, table in part.tables.items() if key[0] == "tokens"}
+        found.append((tables, part.tally.tokens))
+    assert found[0] == found[1] == found[2]
+    assert sum(table.num_rows for table in found[0][0].values()) > 150
 
 
 def test_counts_of_tokens_add_up_to_all_spans(context):

@@ -85,10 +85,11 @@ def _tables(
             rows.add(conversion)
         for config, size in rows.sizes().items():
             ends[config].append(size)
+    made = rows.tables()
     tally.tokens.update(rows.tokens())
     tally.labels.update(rows.labels())
     tables: dict[tuple[str, str], pa.Table] = {}
-    for config, table in rows.tables().items():
+    for config, table in made.items():
         splits = [(split, end - begin) for split, (begin, end) in zip(by_split, pairwise(ends[config]), strict=True)]
         digests = split_digests(config, splits, table)
         for (split, size), digest, begin in zip(splits, digests, ends[config], strict=False):

@@ -76,7 +76,7 @@ class Rows:
         return {schema.ARTICLES: len(self._articles)} | others | self._marks.sizes()
 
     def tokens(self) -> Counter[str]:
-        """Return the numbers of gold spans that BIO tags do and do not represent."""
+        """Return the numbers of gold spans that BIO tags do and do not represent; complete after `tables`."""
         rows = self._others.get(schema.TOKENS)
         return rows.counts if isinstance(rows, TokenRows) else Counter()
 

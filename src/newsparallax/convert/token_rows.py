@@ -5,11 +5,13 @@ The module also counts which spans BIO tags cannot represent.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter
+from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ..corpus import Block, Codebook, schema
 from ..text import Offsets, token_edges
@@ -20,26 +22,35 @@ from .span_tables import Row, made_by, table_makers
 Range = tuple[int, int]
 TokenRange = tuple[int, int, str]  # first token, token after the last, label
 
+AT_ONCE = 1 << 18  # code points of the texts that are divided at a time
+
 
 def tagged_ranges(
-    starts: Offsets, ends: Offsets, spans: list[Span], block: Range
+    starts: Offsets, ends: Offsets, spans: list[Span], blocks: list[Range], base: int = 0
 ) -> tuple[list[TokenRange], Counter[str]]:
-    """Return the token ranges that BIO tags mark in a block, and counts of the spans that are tagged or left out.
+    """Return the token ranges that BIO tags mark in a text, and counts of the spans that are tagged or left out.
 
-    `starts` and `ends` are the offsets of the block's tokens in the article's text; `spans` are the spans that begin in
-    the block. Spans are taken in order of their start, the longer first; a span that overlaps a tagged one is left out.
-    Spans that are left out are counted by reason: `nested`, `crossing`, `across_blocks`, `cut_tokens` (an edge inside
-    a token), `no_token`. `shown` counts the tagged spans. Only the first of several labels is tagged, and
-    `several_labels` counts these spans.
+    `starts` and `ends` are the offsets of tokens, where the text begins at `base`. Offsets of `spans` and `blocks`
+    count from the beginning of the text; blocks are in order, and no token crosses their edges. Spans are taken in
+    order of their start, the longer first; a span that overlaps a tagged one is left out. Spans that are left out are
+    counted by reason: `outside_blocks`, `nested`, `crossing`, `across_blocks`, `cut_tokens` (an edge inside a token),
+    `no_token`. `shown` counts the tagged spans. Only the first of several labels is tagged, and `several_labels` counts
+    these spans.
     """
     ranges: list[TokenRange] = []
-    counts: Counter[str] = Counter()
+    counts = Counter[str]()
     shown: Span | None = None
     spans = sorted(spans, key=lambda span: (span.start, -span.end, span.span_id))
-    firsts = np.searchsorted(starts, [span.start for span in spans]).tolist()
-    lasts = np.searchsorted(ends, [span.end for span in spans], side="right").tolist()
+    firsts = np.searchsorted(starts, [base + span.start for span in spans]).tolist()
+    lasts = np.searchsorted(ends, [base + span.end for span in spans], side="right").tolist()
+    begins = [begin for begin, _ in blocks]
     for span, first, last in zip(spans, firsts, lasts, strict=True):
-        reason = _obstacle(span, block, shown, starts, ends, first, last)
+        number = bisect_right(begins, span.start) - 1
+        if number < 0 or span.start >= blocks[number][1]:
+            counts["outside_blocks"] += 1
+            continue
+        place = base + span.start, base + span.end
+        reason = _obstacle(span, blocks[number][1], shown) or _misfit(place, starts, ends, first, last)
         counts[reason or "shown"] += 1
         if reason is None:
             shown = span
@@ -48,24 +59,29 @@ def tagged_ranges(
     return ranges, +counts
 
 
-def _obstacle(
-    span: Span, block: Range, shown: Span | None, starts: Offsets, ends: Offsets, first: int, last: int
-) -> str | None:
-    """Return why a span cannot be tagged, None if it can; `shown` is the last span that was tagged."""
-    if span.end > block[1]:
+def _obstacle(span: Span, block_end: int, shown: Span | None) -> str | None:
+    """Return why a span cannot be tagged whatever its tokens are, or None; `shown` is the last span that was tagged."""
+    if span.end > block_end:
         return "across_blocks"
     if shown and span.start < shown.end:
         return "nested" if span.end <= shown.end else "crossing"
+    return None
+
+
+def _misfit(place: Range, starts: Offsets, ends: Offsets, first: int, last: int) -> str | None:
+    """Return why the tokens `first` to `last` do not have the edges of a place, or None if they have."""
+    start, end = place
     if first >= last:
         around = range(max(0, last - 1), min(last + 1, len(starts)))  # last token before the span's end, and the next
-        return "cut_tokens" if any(starts[n] < span.end and span.start < ends[n] for n in around) else "no_token"
-    return None if starts[first] == span.start and ends[last - 1] == span.end else "cut_tokens"
+        return "cut_tokens" if any(starts[n] < end and start < ends[n] for n in around) else "no_token"
+    return None if starts[first] == start and ends[last - 1] == end else "cut_tokens"
 
 
 class TokenRows:
     """Collects the rows of `tokens`, one article after the other.
 
-    `counts` has the numbers of spans that BIO tags do and do not represent.
+    `counts` has the numbers of spans that BIO tags do and do not represent; it is complete after `table`. Many texts
+    are divided into tokens at a time, because an array operation takes about as long for one short text as for ten.
     """
 
     def __init__(self, codebook: Codebook) -> None:
@@ -74,14 +90,11 @@ class TokenRows:
         self._tag_numbers = codebook.layers[self._layer].tag_numbers
         self._maker = table_makers(codebook)[schema.TOKENS]
         self._rows: list[Row] = []  # the columns of plain values, of each block
-        self._lengths = [0]  # number of tokens of each block, after a zero
-        self._words: list[bytes] = []  # UTF-8 of all tokens of a text
-        self._parts: tuple[list[Offsets], ...] = (
-            [],
-            [],
-            [],
-            [],
-        )  # starts, ends, tags, bytes of each token, of each text
+        self._waiting: list[tuple[str, list[Range], list[Span]]] = []  # texts, their blocks, their spans of the layer
+        self._characters = 0  # of these texts
+        self._words: list[bytes] = []  # UTF-8 of all tokens of some texts
+        # Of some texts: starts, ends, tags and bytes of each token, then the number of tokens of each block.
+        self._parts: tuple[list[Offsets], ...] = ([], [], [], [], [])
 
     @property
     def size(self) -> int:
@@ -93,46 +106,64 @@ class TokenRows:
         if conversion.gold is None:
             return
         text = shown.index.text
-        edges = [edge for block in blocks for edge in (block.start, block.end)]
-        starts, ends = token_edges(text, edges)
-        tags: Offsets = np.full(len(starts), self._tag_numbers["O"], np.int64)
-        mine = [span for span in spans if span.layer == self._layer]
-        begins = [span.start for span in mine]
         by = made_by(conversion.gold)
-        bounds = np.searchsorted(starts, edges).tolist()
-        counts = Counter(spans=len(mine), outside_blocks=len(mine))
-        for number, (block, first, last) in enumerate(zip(blocks, bounds[::2], bounds[1::2], strict=True)):
-            inside = mine[bisect_left(begins, block.start) : bisect_left(begins, block.end)]
-            counts["outside_blocks"] -= len(inside)
-            tokens = slice(first, last)
-            ranges, of_block = tagged_ranges(starts[tokens], ends[tokens], inside, (block.start, block.end))
-            counts.update(of_block)
-            for begin, end, label in ranges:
-                tags[first + begin : first + end] = self._tag_numbers[f"I-{label}"]
-                tags[first + begin] = self._tag_numbers[f"B-{label}"]
+        for number, block in enumerate(blocks):
             place = (f"{shown.article_id}#{number}", shown.article_id, conversion.event_id, block.kind)
             self._rows.append((*place, block.start, block.end, *by))
-            self._lengths.append(last - first)
-        if sum(self._lengths[-len(blocks) :]) < len(starts) or not blocks:  # tokens between blocks are in no row
-            kept = [position for bound in zip(bounds[::2], bounds[1::2], strict=True) for position in range(*bound)]
-            starts, ends, tags = starts[kept], ends[kept], tags[kept]
-        self.counts.update(+counts)
-        self._add_tokens(text, starts, ends, tags)
+        mine = [span for span in spans if span.layer == self._layer]
+        self._waiting.append((text, [(block.start, block.end) for block in blocks], mine))
+        self._characters += len(text)
+        if self._characters >= AT_ONCE:
+            self._divide()
 
-    def _add_tokens(self, text: str, starts: Offsets, ends: Offsets, tags: Offsets) -> None:
+    def _divide(self) -> None:
+        """Divide the waiting texts into tokens, and tag these."""
+        texts = [text for text, _, _ in self._waiting]
+        bases = [0, *accumulate(len(text) + 1 for text in texts)]
+        placed = list(zip(bases, self._waiting, strict=False))
+        edges: Offsets = np.array(
+            [base + edge for base, (_, blocks, _) in placed for block in blocks for edge in block], np.int64
+        )
+        text = "\n".join(texts)
+        starts, ends = token_edges(text, edges)
+        tags: Offsets = np.full(len(starts), self._tag_numbers["O"], np.int64)
+        for base, (_, blocks, spans) in placed:
+            ranges, counts = tagged_ranges(starts, ends, spans, blocks, base)
+            self.counts.update(counts)
+            self.counts["spans"] += len(spans)
+            for first, last, label in ranges:
+                tags[first:last] = self._tag_numbers[f"I-{label}"]
+                tags[first] = self._tag_numbers[f"B-{label}"]
+        bounds = np.searchsorted(starts, edges)
+        lengths = np.diff(bounds)[::2]
+        if lengths.sum() < len(starts):  # tokens between blocks are in no row
+            kept = _between(bounds, len(starts))
+            starts, ends, tags = starts[kept], ends[kept], tags[kept]
         words, sizes = _words(text, starts, ends)
-        for parts, part in zip(self._parts, (starts, ends, tags, sizes), strict=True):
+        shift = np.repeat(np.repeat(bases[:-1], [len(blocks) for _, blocks, _ in self._waiting]), lengths)
+        for parts, part in zip(self._parts, (starts - shift, ends - shift, tags, sizes, lengths), strict=True):
             parts.append(part)
         self._words.append(words)
+        self._waiting, self._characters = [], 0
 
     def table(self) -> pa.Table:
         """Return the table of all rows."""
-        starts, ends, tags, sizes = map(_joined, self._parts)
+        if self._waiting:
+            self._divide()
+        starts, ends, tags, sizes, lengths = map(_joined, self._parts)
         lists = {"tokens": _strings(self._words, sizes), "starts": starts, "ends": ends, "tags": tags}
-        offsets = pa.array(np.cumsum(self._lengths), pa.int32())
+        offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
         types = {field.name: field.type for field in self._maker.schema}
         columns = {name: pa.ListArray.from_arrays(offsets, column, types[name]) for name, column in lists.items()}
         return self._maker.make(self._rows, columns)
+
+
+def _between(bounds: Offsets, size: int) -> NDArray[np.bool_]:
+    """Return which positions below `size` lie in one of the ranges, of which `bounds` has start and end in turns."""
+    inside: NDArray[np.bool_] = np.repeat(
+        np.arange(len(bounds) + 1) % 2 == 1, np.diff(np.concatenate([[0], bounds, [size]]))
+    )
+    return inside
 
 
 def _words(text: str, starts: Offsets, ends: Offsets) -> tuple[bytes, Offsets]:
@@ -141,10 +172,7 @@ def _words(text: str, starts: Offsets, ends: Offsets) -> tuple[bytes, Offsets]:
     if len(data) > len(text):
         at = np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data))  # where each code point begins
         starts, ends = at[starts], at[ends]
-    change = np.zeros(len(data) + 1, np.int8)  # 1 where a token starts, -1 where it ends, 0 where both
-    change[starts] += 1
-    change[ends] -= 1
-    return data[np.cumsum(change[:-1], dtype=np.int8).view(bool)].tobytes(), ends - starts
+    return data[_between(np.column_stack([starts, ends]).reshape(-1), len(data))].tobytes(), ends - starts
 
 
 def _strings(words: list[bytes], sizes: Offsets) -> pa.StringArray:

@@ -60,9 +60,10 @@ def token_edges(text: str, cuts: Iterable[int] = ()) -> tuple[Offsets, Offsets]:
     last = classes == _ALONE  # whether a token ends with a code point
     last[-1:] |= words[-1:]
     last[:-1] |= words[:-1] & ~words[1:]
-    for cut in cuts:
-        if 0 < cut < len(text) and words[cut - 1] and words[cut]:
-            last[cut - 1] = first[cut] = True
+    places = np.fromiter(cuts, np.int64)
+    places = places[(places > 0) & (places < len(text))]
+    places = places[words[places - 1] & words[places]]
+    last[places - 1] = first[places] = True
     starts, ends = np.flatnonzero(first), np.flatnonzero(last) + 1
     unspaced = np.flatnonzero(classes == _UNSPACED_WORD)
     return _split_unspaced(text, starts, ends, unspaced) if len(unspaced) else (starts, ends)
