@@ -75,6 +75,7 @@ def test_shards_hold_the_tasks_of_one_file(tmp_path):
     assert (tmp_path / "again/annotations/exports" / whole.name).read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_export_is_written_without_being_held(tmp_path):
     made = exports.exporter()
     tracemalloc.start()
@@ -196,6 +197,7 @@ def floors(corpus, out):
 convert_contestants = convert.contestants
 
 
+@pytest.mark.slow
 def test_the_table_has_every_size_and_contestant(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(convert, "contestants", floors)
     monkeypatch.setattr(convert, "same_content", lambda export: None)
@@ -233,6 +235,7 @@ def test_another_dataset_from_more_workers_is_an_error():
         convert.same_content(export)
 
 
+@pytest.mark.slow
 def test_a_stage_that_became_slower_is_named(tmp_path, capsys):
     figures = tmp_path / "quick.json"
     given = ["--tasks", "5", "--pairs", "1", "--figures", str(figures)]

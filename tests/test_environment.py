@@ -38,6 +38,7 @@ print(json.dumps([dict(os.environ) == before, seen, addresses, datasets.config.H
 """
 
 
+@pytest.mark.slow
 def test_a_hub_is_asked_with_its_settings_and_the_environment_stays_as_it_was():
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
     env = clean | {"HF_ENDPOINT": " http://127.0.0.1:9/ ", "TRANSFORMERS_OFFLINE": "1"}

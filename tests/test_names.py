@@ -21,6 +21,8 @@ from newsparallax.release.diff import compare
 from newsparallax.release.diff.rules import Change
 from newsparallax.standoff import kept_words, rehydrate, stage
 
+pytestmark = pytest.mark.slow
+
 
 def names_in(type_: schema.Type) -> Iterator[str]:
     """The names of a type's parts, at any depth."""
@@ -229,7 +231,6 @@ def test_an_article_with_another_id_is_known_by_its_text_whatever_its_columns_ar
     assert not any(kind.endswith(("-added", "-removed", "-corrected")) for kind, _ in found)
 
 
-@pytest.mark.slow
 def test_a_moved_span_is_told_as_one_whatever_its_layer_is_called(tmp_path):
     found = changes(tmp_path, layers_case(), layers_case(second=True))
     moved = {config: sorted(change.fields) for (kind, config), (change, *_) in found.items() if kind == "span-moved"}

@@ -20,6 +20,7 @@ def committed():
     return nbformat.read(NOTEBOOK, nbformat.NO_CONVERT)
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_what_its_cells_print(committed, tmp_path):
     """`tests/notebook.py` writes it anew."""
     for fresh in executed(tmp_path, "docs/notebook.ipynb", "notebook.ipynb"):

@@ -138,6 +138,7 @@ def test_golden_counts(path, tmp_path):
     assert (found.results[0], found.counts["repairs"], found.codes) == GOLDEN[path.stem]
 
 
+@pytest.mark.slow
 def test_the_scripts_print_what_there_is_to_say(tmp_path, capfd):
     """Every export through the functions of `adopt` and `build`: 0 or 1, and whatever is printed can be printed."""
     for path in FILES:
@@ -151,6 +152,7 @@ def test_the_scripts_print_what_there_is_to_say(tmp_path, capfd):
         assert f"content digest {decode_manifest((place / 'build/latest/manifest.json').read_bytes()).content_digest}" in printed.out  # fmt: skip  # noqa: E501
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES[:: len(FILES) // 3 or 1] or [None])
 def test_the_command_line(path, tmp_path):
     """Some exports through adopt.py and build.py as processes: exit code 0 or 1, and never a traceback."""

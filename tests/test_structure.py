@@ -179,6 +179,7 @@ def test_a_script_is_thin(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 8
 
 
+@pytest.mark.slow
 def test_every_script_has_help_with_its_options():
     for path in SCRIPTS:
         ran = run_program(path, "--help", env={"COLUMNS": "200", "PATH": ""})

@@ -18,6 +18,7 @@ from newsparallax.labelling import Studio
 from newsparallax.labelling.client import StudioError
 
 
+@pytest.mark.slow
 def test_a_failure_that_passes_is_asked_again_after_the_wait_that_the_server_asks_for():
     failures = [ServerError("busy", transient=True, wait=0.2), ServerError("busy", transient=True)]
     said = []
@@ -136,6 +137,7 @@ def label_studio(*answers):
         server.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", sorted(TRANSIENT))
 def test_label_studio_is_asked_again_as_it_asks(status):
     said = []

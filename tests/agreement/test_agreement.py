@@ -902,6 +902,7 @@ def make_article(number: int) -> Agreement:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [12, 70, 700])
 def test_counts_are_the_same_for_any_order_and_grouping(count, monkeypatch):
     monkeypatch.setattr(samples, "MAX_UNITS", 128)
@@ -967,6 +968,7 @@ def test_articles_are_resampled_from_30_on(tmp_path):
     assert enough["layers"]["spans"]["exact"] == {"value": 0.666667, "interval": [0.666667, 0.666667]}
 
 
+@pytest.mark.slow
 def test_workers_and_parts_give_the_same_figures(tmp_path):
     corpus = write_generated(tmp_path, make_tasks(150, seed=4, hard=True))
     folder = open_corpus(corpus)
@@ -1123,6 +1125,7 @@ def test_json_is_utf8_whatever_the_terminal_can_show(own):
     assert "NaN" not in done.stdout.decode("utf-8")
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_failure():
     for option in ("", "--json"):
         command = f"{sys.executable} {SCRIPT} {option} | head -1 > /dev/null; exit ${{PIPESTATUS[0]}}"

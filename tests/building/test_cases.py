@@ -90,6 +90,7 @@ def takers(tree: ast.Module) -> Iterator[tuple[str, int]]:
             yield node.name, names.index("code")
 
 
+@pytest.mark.slow
 def test_every_code_that_is_given_is_defined() -> None:
     paths = [path for path in (ROOT / "src").rglob("*.py") if path.parent.name != "release"]  # it has codes of its own
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 TESTS = Path(__file__).parents[1]
 TOY = """
@@ -74,6 +75,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_a_config_is_one_row_of_a_table(tmp_path):
     """In a process of its own, because most modules read the table when they are imported."""
     command = [sys.executable, "-c", TOY, str(tmp_path)]

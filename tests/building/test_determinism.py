@@ -20,6 +20,8 @@ from newsparallax.dataset import digest_of, parquet
 from newsparallax.errors import NewsParallaxError
 from newsparallax.exports import files as exports
 
+pytestmark = pytest.mark.slow
+
 ARTICLES = 200
 SEED = 11  # of `tasks`
 

@@ -76,6 +76,7 @@ def test_copies_are_grouped_and_nothing_else():
     assert near_duplicates(texts(), 0.3) == EXPECTED
 
 
+@pytest.mark.slow
 def test_the_order_of_texts_and_the_number_of_processes_do_not_matter():
     shuffled = list(texts())
     random.Random(3).shuffle(shuffled)
@@ -227,6 +228,7 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_every_command_groups_them_and_counts_the_same(tmp_path):
     """A generated card is what build and check expect, and its counts are those of the build and of scale."""
     names = ("counts", "splits", "agreement")

@@ -40,6 +40,7 @@ def test_no_part_of_the_dataset_has_it(without, tmp_path):
     assert [*check_croissant(without.place), *read_croissant(without.place)] == []
 
 
+@pytest.mark.slow
 def test_it_is_withheld_restored_and_converted_in_shards_like_any_other(without, tmp_path):
     folder = open_corpus(tmp_path / "without/corpus")
     stage(without.place, tmp_path / "staged", folder.context)

@@ -63,6 +63,7 @@ def test_the_default_is_the_processors_or_fewer_for_small_exports(corpus, monkey
         assert engine.default_workers(folder) == workers
 
 
+@pytest.mark.slow
 def test_with_the_default_every_command_gives_the_same_as_one_process(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "usable_processors", lambda: 2)
     monkeypatch.setattr(engine, "STARTING_BYTES", 1000)

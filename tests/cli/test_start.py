@@ -35,6 +35,7 @@ sys.meta_path.insert(0, Finder())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["1", "100", "350", "0.0", "0.05", "0.1", "0.2"])
 def test_ctrl_c_while_a_script_imports_ends_it_with_one_line(at, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(INTERRUPT)

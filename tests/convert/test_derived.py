@@ -182,6 +182,7 @@ def test_the_voice_of_a_span_is_the_source_of_the_innermost_quotation(tmp_path):
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(quotes=st.sets(EXTENTS, max_size=6), mentions=st.sets(EXTENTS, max_size=4))
 def test_the_innermost_quotation_is_the_shortest_that_holds_the_span(tmp_path_factory, quotes, mentions):

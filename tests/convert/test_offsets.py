@@ -172,6 +172,7 @@ def test_a_repair_says_what_the_offsets_were(tmp_path: Path) -> None:
     assert built.counts["repairs"] == {"utf16": 1}
 
 
+@pytest.mark.slow
 def test_a_long_article() -> None:
     """1.4 million characters with an emoji and a CRLF in each line, thousands of regions in every notation."""
     line = "💩 The minister said on Friday that Bob number {:06d} had left.\r\n"

@@ -69,6 +69,7 @@ def assert_sizes_are_those_of_datasets(place, cache):
             assert (stated["dataset_size"], stated["download_size"]) == (found.dataset_size, found.download_size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corpus", ["zeitung", "from_tasks"])
 def test_the_sizes_are_those_that_datasets_finds(tmp_path, corpus):
     folder = open_corpus(CORPORA / corpus)
@@ -79,6 +80,7 @@ def test_the_sizes_are_those_that_datasets_finds(tmp_path, corpus):
     assert sizes_of_the_card(staged)["articles"]["dataset_size"] < sizes_of_the_card(place)["articles"]["dataset_size"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_sizes_of_several_files_and_row_groups(tmp_path, monkeypatch, workers):
     monkeypatch.setattr(engine, "PART_ARTICLES", 4)

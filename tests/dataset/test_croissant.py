@@ -27,6 +27,8 @@ from newsparallax.dataset.card_blocks import bibtex
 from newsparallax.dataset.croissant import CONTEXT, renewed
 from newsparallax.dataset.croissant_schema import plain
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):

@@ -23,6 +23,8 @@ from newsparallax.corpus import CorpusSpec, open_corpus, schema, split_of
 from newsparallax.dataset import decode_manifest, read_back
 from newsparallax.errors import NewsParallaxError, UsageError
 
+pytestmark = pytest.mark.slow
+
 
 class Made:
     """A dataset folder with what it was made from."""

@@ -28,6 +28,8 @@ from newsparallax.corpus import open_corpus
 from newsparallax.dataset import new_folder, output_folder
 from newsparallax.errors import ExportError, NewsParallaxError, UsageError
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = ROOT / "scripts" / "build.py"
 CONFIGS = ("articles", "names", "frames", "loaded", "tokens", "votes")
 SEED = 20240121
@@ -99,7 +101,6 @@ def moments(count: int, whole: float) -> list[float]:
     return spread + late
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kills", [3, 20])
 def test_killed_at_any_moment(kills, corpus, tmp_path):
     place = tmp_path / "out" / "dataset"
@@ -295,7 +296,6 @@ def test_an_empty_folder_is_taken(corpus, tmp_path):
 # ------------------------------------------------------------------------------------------------------ several at once
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("there", [True, False])
 def test_two_builds_at_once(there, corpus, tmp_path):
     """Both end, and what stands is one of the two, whole."""

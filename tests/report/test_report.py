@@ -70,6 +70,7 @@ def test_summary_has_the_numbers_of_the_page(news, news_page):
     assert all(value in page for shown in figures for row in shown.rows for value in row[1:])
 
 
+@pytest.mark.slow
 def test_many_events_have_an_index_and_a_page_each(tmp_path):
     files = write_report(open_dataset(make(tmp_path, copies=11)), tmp_path / "many.html")
     assert len(files) == 12

@@ -15,6 +15,8 @@ from newsparallax.corpus import open_corpus
 from newsparallax.scale import plan
 from newsparallax.scale.run import scale
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "annotation.conf": "[entities]\nPER\n",
     "a/d.txt": "Ann 😀 met Bob",

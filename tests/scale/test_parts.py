@@ -21,6 +21,8 @@ from newsparallax.scale.spill import Spilled, SpillWriter, index_spills, put_spi
 from newsparallax.scale.store import Store
 from sharded import assert_same, built, mixed_shards
 
+pytestmark = pytest.mark.slow
+
 ARTICLES = 60
 SEED = 4  # of `tasks`
 BUCKETS = 9
@@ -274,7 +276,6 @@ def test_the_manifest_lists_packed_files_and_the_spilled_tasks_are_gone(corpus, 
         assert file_facts(found.place / name) == facts
 
 
-@pytest.mark.slow
 def test_ranges_of_an_object_store(s3, tmp_path):
     rows = [(rank, "article", Spilled(b"abc"[n : n + 1], b"", rank, n, b"task" * n)) for rank in (0, 2) for n in (0, 1)]
     store = Store("s3://bucket/ranges")

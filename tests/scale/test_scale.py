@@ -76,6 +76,7 @@ def test_one_shard_gives_the_very_problems(corpus, expected, tmp_path):
     assert (found.place / "README.md").read_bytes() == (expected.place / "README.md").read_bytes()
 
 
+@pytest.mark.slow
 def test_small_batches_do_not_matter(corpus, shards, expected, tmp_path, monkeypatch):
     monkeypatch.setattr(spill, "FLUSH_BYTES", 3000)
     monkeypatch.setattr(plan, "BUCKET_BYTES", 40_000)
@@ -104,6 +105,7 @@ def test_real_corpora(folder, tmp_path):
 KEYS = ("1", "1-2", "1.b", "1.b.b", "1.b.c", "1.c", "1/", "10", "2", "2.b", "2.b.c", "2.c.b", "3.b", "b", "b.b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 4])
 def test_no_two_articles_have_one_id_wherever_their_tasks_lie(count, tmp_path):
     """A second text is called ID.NAME, as another article may be: that one is set aside, the same by every engine."""

@@ -129,6 +129,7 @@ def make(folder: Path, name: str) -> tuple[Path, Any, str]:
     return full, corpus.context, "auto" if name == "news" else "omit"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["news", "zeitung", "from_tasks", "generated", "open"])
 def test_stand_off_and_copies_make_the_full_dataset(name, tmp_path):
     full, context, mode = make(tmp_path, name)
@@ -196,6 +197,7 @@ def cases(draw) -> dict[str, Any]:
     return {"codebook": CODEBOOK | {"layers": layers}, "exports": {"a.json": exports}}
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(cases())
 def test_any_corpus_comes_back(case):

@@ -114,6 +114,7 @@ def test_garbage_paths_resolve_to_nothing(xpath: str) -> None:
     assert render_html("<p>text</p>").resolve(xpath, 0) is None
 
 
+@pytest.mark.slow
 def test_nesting_of_any_depth_keeps_the_text_and_the_paths_of_10000_elements() -> None:
     for depth in (DEEPEST, DEEPEST + 1, 20 * DEEPEST):
         page = render_html("<div>" * depth + "a" + "</div>" * depth + "<p>b")
@@ -122,6 +123,7 @@ def test_nesting_of_any_depth_keeps_the_text_and_the_paths_of_10000_elements() -
         assert page.resolve("/div[1]" * DEEPEST + "/text()[1]", 1) == 1
 
 
+@pytest.mark.slow
 def test_many_elements_that_are_not_nested_all_keep_their_paths() -> None:
     pieces = {"<p>a": "p", "<br>": "br", "<div>a</div>": "div", "<li>a": "li", "<x y='</div><div>'>a</x>": "x"}
     for piece, name in pieces.items():
@@ -136,6 +138,7 @@ def test_threads_read_the_same() -> None:
         assert list(pool.map(lambda page: render_html(page).text, pages * 4)) == alone * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

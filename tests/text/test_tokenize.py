@@ -39,6 +39,7 @@ def test_every_code_point_divides_tokens_as_for_the_library():
         assert by_us(text) == by_the_library(text)
 
 
+@pytest.mark.slow
 def test_every_letter_of_a_script_without_spaces_is_a_token():
     letters = [chr(point) for point in range(sys.maxunicode + 1) if LETTER.match(chr(point))]
     marks = set("\u0e33\u0eb3\uff9e\uff9f")  # letters by category, yet nothing stands between them and the one before

@@ -20,6 +20,8 @@ from newsparallax.errors import NewsParallaxError
 from newsparallax.release import Release
 from newsparallax.release.checks import CHECKS
 
+pytestmark = pytest.mark.slow
+
 LABELS = {"PER": {}, "LOC": {}}
 EIGHT = " ".join(WITHHELD.split()[2:10])
 

@@ -16,6 +16,8 @@ from stand_in import TOKEN, HubStandIn
 from newsparallax.dataset.hub_client import failure, large_files_refused
 from programs import run_program
 
+pytestmark = pytest.mark.slow
+
 LOADS = False  # whether what was published is loaded back is tested elsewhere
 HUB = """
 import json, sys
@@ -81,7 +83,6 @@ def test_a_hub_that_asks_for_a_day_is_not_waited_for(hub, shared, repo, part):
     assert time.monotonic() - start < 30
 
 
-@pytest.mark.slow
 def test_a_hub_that_never_answers_is_given_up(hub, tmp_path):
     hub.fail(1, "hang", times=99, where=on("/refs"), seconds=60)
     env = hub.environment() | AT_ONCE | {"HF_HUB_DOWNLOAD_TIMEOUT": "1"}
@@ -93,7 +94,6 @@ def test_a_hub_that_never_answers_is_given_up(hub, tmp_path):
     assert "trying again in" in ran.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("part", ["/revision/", "/tree/", "/resolve/"])
 def test_a_download_that_never_comes_is_given_up(hub, shared, repo, part):
     ended_well(shared.publisher.publish(repo, "--public"))

@@ -21,6 +21,8 @@ from stand_in import TOKEN, HubStandIn
 
 from programs import run_program
 
+pytestmark = pytest.mark.slow
+
 NAME = "org/corpus"
 # Runs before the code of each test; `tell` hands a value back, hosts other than the hub's are handed back as well.
 PRELUDE = """
