@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import pytest
 
-from helpers import ROOT, Dataset
+from helpers import ROOT, Dataset, limit_file_size
 from newsparallax.corpus import open_corpus
 from newsparallax.errors import NewsParallaxError
 from newsparallax.scale import executors, run
@@ -215,6 +215,21 @@ def test_the_whole_run_is_killed_and_started_again(corpus, shards, expected, tmp
     after = markers(out)
     assert len(after) == 28
     assert {rank: after[rank] for rank in before} == before  # what was done is not done again
+    assert_same(Dataset(out), expected, files=False)
+
+
+@pytest.mark.parametrize("limit", [100, 200_000])
+def test_a_disk_that_takes_no_more(limit, corpus, shards, expected, tmp_path):
+    """In the driver, and in the parts that write tasks, rows and packed files; what is complete is used again."""
+    out = tmp_path / "out"
+    starting = command(corpus, shards, out, "--workers", 2, "--tasks", 3)
+    done = subprocess.run(starting, capture_output=True, text=True, preexec_fn=limit_file_size(limit))
+    first, hint = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(rf"error: ({out}|distribute|convert|pack): File too large", first)
+    assert "make room" in hint
+    assert not out.exists()
+    assert scale(corpus, shards, out, "--workers", 2, "--tasks", 3).returncode == 1
     assert_same(Dataset(out), expected, files=False)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from .._util import usable_processors
 from ..corpus import open_corpus
 from . import console
 
@@ -18,7 +19,7 @@ Parts = Annotated[
         "--tasks", min=1, help="Number of parts into which the work is divided. Default: depends on the input's size."
     ),
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Number of parts that are processed at the same time.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Number of parts that are processed at the same time. Default: the processors that the program may use; 1 with Ray and Slurm.")]  # fmt: skip  # noqa: E501
 
 
 def scale_command(
@@ -27,7 +28,7 @@ def scale_command(
     corpus: console.Corpus = None,
     executor: Executor = "local",
     parts: Parts = None,
-    workers: Workers = 1,
+    workers: Workers = None,
 ) -> int:
     """Build a dataset from many export shards.
 
@@ -40,6 +41,7 @@ def scale_command(
     from ..scale import run  # it imports fsspec, which the other commands do not need
 
     folder = open_corpus(corpus)
+    workers = workers or (usable_processors() if executor == "local" else 1)
     left = f"completed parts are kept next to {out}" + "; submitted Slurm jobs continue" * (executor == "slurm")
     with (
         console.interruptible(left, hint="run the same command again to continue"),

@@ -26,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ import dill
 from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
 from datatrove.utils.logging import logger, setup_default_logger
 
-from .._util import WorkerPool, variables
+from .._util import WorkerPool, refusal, variables
 from ..building import Progress
 from ..corpus import open_corpus
 from ..errors import NewsParallaxError
@@ -167,6 +167,9 @@ def run_rank(executor: Any, rank: int) -> Failure | None:
     except NewsParallaxError as error:
         return Failure(str(error), final=True)
     except Exception as error:  # any error is reported with the rank, and the rank is retried
+        if full := refusal(error):
+            hint = "make room where --out is, and run the same command again to continue"
+            return Failure(str(NewsParallaxError(full, place=executor._what, hint=hint)), final=True)
         return Failure(f"{type(error).__name__}: {error}")
     return None
 
@@ -213,7 +216,12 @@ def logged(folder: Path | None) -> Iterator[None]:
     logger.remove()
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-        logger.add(folder / "driver.log")
+
+        def write(message: str) -> None:
+            with suppress(OSError), (folder / "driver.log").open("a", encoding="utf-8") as log:  # the disk may be full
+                log.write(message)
+
+        logger.add(write)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import chain, islice
@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import pyarrow.parquet as pq
 
-from .._util import require
+from .._util import refusal, require
 from ..building import ConvertedBatch, Pipeline, Progress, describe, refuse_inputs, written_splits
 from ..corpus import CorpusFolder, schema
 from ..dataset import (
@@ -82,15 +82,29 @@ def scale(
     job = jobs.make_job(folder, find_shards(patterns), tasks)
     kept = target.beside(f".{target.root.rpartition('/')[2]}.work")
     work = kept.within(job.key)
-    jobs.save(job, work)
-    plan = list(stages(job, work, workers))
-    if executor == "slurm":
-        merged: Merged = _part("executors").run_slurm(plan, work, target, workers)
-    else:
-        _run(plan, work, executor, workers, progress)
-        merged = merge(folder, work, target)
-    kept.remove()
+    with _full_disk_in_words(out):
+        jobs.save(job, work)
+        plan = list(stages(job, work, workers))
+        if executor == "slurm":
+            merged: Merged = _part("executors").run_slurm(plan, work, target, workers)
+        else:
+            _run(plan, work, executor, workers, progress)
+            merged = merge(folder, work, target)
+        kept.remove()
     return merged
+
+
+@contextmanager
+def _full_disk_in_words(out: str) -> Iterator[None]:
+    """Turn the error of a disk that takes no more data into a NewsParallaxError."""
+    try:
+        yield
+    except OSError as error:
+        full = refusal(error)
+        if full is None:
+            raise
+        hint = "make room there, and run the same command again to continue"
+        raise NewsParallaxError(full, file=out, hint=hint) from None
 
 
 def stages(job: jobs.Job, work: Store, workers: int) -> Iterator[Stage]:
