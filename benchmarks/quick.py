@@ -1,10 +1,10 @@
 """A short benchmark that shows a change of 5 %: `make bench-quick`, or `python benchmarks/quick.py [--update]`.
 
 It builds a generated export with one worker in this process, and times each stage. Runs of the build and of the floor
-(see convert.py) take turns, and each stage is given as a ratio to the floor of the same pair of runs, because the speed
-of a machine changes with what else it does. Times are processor time. The figures are compared with those in
-quick.json, which `--update` replaces. Exit code 1: a stage is slower by more than 5 % and by more than the spread. The
-spread is how much the median of its runs is above their minimum, now or then.
+(see convert.py) take turns, and each stage is given as a ratio to the floor: the shortest run to the shortest, because
+the speed of a machine changes with what else it does, and the median run to the median. Times are processor time. The
+figures are compared with those in quick.json, which `--update` replaces. Exit code 1: a stage is slower by more than
+5 % and by more than the spread. The spread is the difference between the two ratios, now or then.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ TASKS, PAIRS = 1000, 9
 FLOORS = 3  # runs of the floor before each build; the shortest counts
 SLOWER = 0.05  # a share of the time
 SMALL = 0.01  # a share of the whole build; stages below are printed, but not compared
+FLOOR = "floor"
 START = "start of the program"
 REST = "everything else"
 TOTAL = "the whole build"
@@ -69,7 +70,6 @@ def main(given: list[str] | None = None) -> int:
 
 def measure(tasks: int, pairs: int) -> dict[str, Any]:
     """Run everything; the date, what the machine is, and the figures of each stage."""
-    ratios: defaultdict[str, list[float]] = defaultdict(list)
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="bench-quick-") as folder:
         corpus = Path(folder) / "corpus"
@@ -77,16 +77,15 @@ def measure(tasks: int, pairs: int) -> dict[str, Any]:
         convert(corpus)  # imports, and what is cached once, do not count
         for _ in range(pairs):
             base = min(processor_time(lambda: floor(export)) for _ in range(FLOORS))
-            for stage, took in ({"floor": base, START: starting()} | build(corpus)).items():
+            for stage, took in ({FLOOR: base, START: starting()} | build(corpus)).items():
                 seconds[stage].append(took)
-                ratios[stage].append(took / base)
     stages = {
         stage: {
-            "seconds": round(min(seconds[stage]), 4),
-            "minimum": round(min(found), 3),
-            "median": round(median(found), 3),
+            "seconds": round(min(took), 4),
+            "minimum": round(min(took) / min(seconds[FLOOR]), 3),
+            "median": round(median(took) / median(seconds[FLOOR]), 3),
         }
-        for stage, found in ratios.items()
+        for stage, took in seconds.items()
     }
     return {"date": datetime.now(UTC).date().isoformat(), "tasks": tasks, "machine": machine(), "stages": stages}
 
@@ -155,7 +154,7 @@ def slower(before: Figures, now: Figures) -> list[str]:
             lines.append(f"{stage}: has no figures now; renew them with --update")
             continue
         more = found["minimum"] - then["minimum"]
-        spread = max(run["median"] - run["minimum"] for run in (then, found))
+        spread = max(abs(run["median"] - run["minimum"]) for run in (then, found))
         small = then["minimum"] < SMALL * before[TOTAL]["minimum"]
         if more > SLOWER * then["minimum"] and more > spread and not small:
             lines.append(
