@@ -2,9 +2,9 @@
 
 It builds a generated export with one worker in this process, and times each stage. Runs of the build and of the floor
 (see convert.py) take turns, and each stage is given as a ratio to the floor: the shortest run to the shortest, because
-the speed of a machine changes with what else it does, and the median run to the median. Times are processor time. The
-figures are compared with those in quick.json, which `--update` replaces. Exit code 1: a stage is slower by more than
-5 % and by more than the spread. The spread is the difference between the two ratios, now or then.
+the speed of a machine changes with what else it does, and the median run to the median. Times are processor time of
+all threads. The figures are compared with those in quick.json, which `--update` replaces. Exit code 1: a stage is
+slower by more than 5 % and by more than the spread. The spread is the difference between the two ratios, now or then.
 """
 
 from __future__ import annotations

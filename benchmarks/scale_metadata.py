@@ -67,11 +67,11 @@ def template(root: Path, real: int, scratch: Path) -> tuple[BuildCounts, dict[st
     folder, maker = open_corpus(root), exports.exporter()
     articles = ((f"a{n:08d}", [RawTask("a", json.dumps(maker.task(n)).encode())]) for n in range(real))
     tally = BuildCounts()
-    writer = DatasetWriter(scratch / "rows", schema.arrow_schemas(folder.context.codebook))
-    for part in convert_batches(folder.context, articles, lambda _: None):
-        tally.add(part.tally)
-        writer.add(part.tables)
-    writer.close()
+    with DatasetWriter(scratch / "rows", schema.arrow_schemas(folder.context.codebook)) as writer:
+        for part in convert_batches(folder.context, articles, lambda _: None):
+            tally.add(part.tally)
+            writer.add(part.tables)
+        writer.close()
     tally.events = set()
     sizes = {place.name: sum(path.stat().st_size for path in place.iterdir()) for place in (scratch / "rows").iterdir()}
     return tally, sizes

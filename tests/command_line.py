@@ -40,7 +40,8 @@ def _run(
 ) -> CompletedProcess[str]:
     argv = [name, *map(str, arguments)]
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    heeded = signal.getsignal(signal.SIGINT)
+    heeded = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM)}
+    unraisable = sys.unraisablehook
     code: Any = None
     with patch.object(sys, "argv", argv), patch.dict(os.environ, env or {}), chdir(cwd or Path.cwd()):
         try:
@@ -49,7 +50,9 @@ def _run(
         except SystemExit as end:
             code = end.code
         finally:
-            signal.signal(signal.SIGINT, heeded)
+            for number, handler in heeded.items():
+                signal.signal(number, handler)
+            sys.unraisablehook = unraisable
             console.set_verbosity(quiet=False, verbose=False)
     printed, told = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
     assert isinstance(code, int), f"the command did not end with an exit code, but with {code!r}"

@@ -287,8 +287,8 @@ def test_everything_runs(tmp_path):
 
 
 def test_more_processors_divide_only_the_conversion():
-    run = {"before": 1.0, "after": 2.0, "main": 3.0, "workers": 37.0}
-    assert [cores.predicted(run, number) for number in (1, 2, 8, 32)] == [43.0, 23.0, 8.0, 6.0]
+    run = {"before": 1.0, "after": 2.0, "main": 3.0, "thread": 2.5, "workers": 37.0}
+    assert [cores.predicted(run, number) for number in (1, 2, 8, 32)] == [43.0, 23.0, 8.0, 5.5]
 
 
 @pytest.mark.slow

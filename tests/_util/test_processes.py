@@ -92,8 +92,8 @@ def test_ctrl_c_reaches_the_program_wherever_it_comes(code, tmp_path):
     (tmp_path / "slow.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport wave\n")
     program = f"""
 import os, signal, sys, threading, time, weakref
-from newsparallax._util import interruptions_are_safe
-interruptions_are_safe()
+from newsparallax._util import make_interrupts_safe
+make_interrupts_safe()
 try:
     {code.strip().replace(chr(10), chr(10) + "    ")}
     time.sleep(10)
@@ -108,3 +108,41 @@ os._exit(0)  # a thread that waits for a lock would hold up the end
 """
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", program, tmp_path], capture_output=True, text=True)
     assert (ran.stdout, ran.stderr) == ("interrupted\nTrue\n", "")
+
+
+def test_an_interrupt_that_is_to_come_again_neither_kills_nor_changes_a_command_that_has_ended(tmp_path):
+    (tmp_path / "slow.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    program = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from newsparallax.cli import console
+
+class Command:
+    def main(self, *_, **__):
+        import slow
+        return 1
+
+console.run(Command(), [], "command")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (1, "")
+
+
+def test_two_interrupts_at_nearly_the_same_time_are_one(tmp_path):
+    """The second would come while the program removes what it has begun."""
+    (tmp_path / "slow.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    program = f"""
+import os, signal, sys, time
+sys.path.insert(0, {str(tmp_path)!r})
+from newsparallax._util import make_interrupts_safe
+make_interrupts_safe()
+try:
+    import slow
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(10)
+except KeyboardInterrupt:
+    time.sleep(0.1)
+    print("removed")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("removed\n", "", 0)

@@ -10,7 +10,10 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
@@ -231,6 +234,27 @@ def test_a_disk_that_takes_no_more(limit, corpus, shards, expected, tmp_path):
     assert not out.exists()
     assert scale(corpus, shards, out, "--workers", 2, "--tasks", 3).returncode == 1
     assert_same(Dataset(out), expected, files=False)
+
+
+def test_no_part_starts_after_one_that_cannot_succeed():
+    started = []
+
+    class Executor(executors.Ranks, SimpleNamespace):
+        @contextmanager
+        def _open(self):
+            yield submit
+
+    def submit(rank):
+        started.append(rank)
+        answer = Future()
+        answer.set_result(executors.Failure("No space left on device", final=rank == 3) if rank == 3 else None)
+        return answer
+
+    stage = Executor(workers=2, tasks=100, get_incomplete_ranks=lambda: [*range(100)], what="convert")
+    with pytest.raises(NewsParallaxError, match="No space left"):
+        stage.run()
+    assert started[:4] == [0, 1, 2, 3]
+    assert len(started) < 6
 
 
 def test_a_changed_shard_is_not_taken_for_the_old_one(corpus, shards, expected, tmp_path):

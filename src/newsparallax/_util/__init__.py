@@ -9,7 +9,7 @@ from .environment import require, variables
 from .files import alone, causes, file_digest, hold, hold_for_child, is_inside, refusal, replacing, write_whole
 from .json_words import in_words, parser_words
 from .markdown import parsed_yaml, parted, table
-from .processes import WorkerPool, interruptions_are_safe, usable_processors
+from .processes import WorkerPool, ignore_interrupts, interrupts_deferred, make_interrupts_safe, usable_processors
 from .retry import ATTEMPTS, TRANSIENT, Say, ServerError, again, requested_wait, to_stderr, waiting
 
 __all__ = [
@@ -24,9 +24,11 @@ __all__ = [
     "file_digest",
     "hold",
     "hold_for_child",
+    "ignore_interrupts",
     "in_words",
-    "interruptions_are_safe",
+    "interrupts_deferred",
     "is_inside",
+    "make_interrupts_safe",
     "parsed_yaml",
     "parser_words",
     "parted",

@@ -22,7 +22,7 @@ from typing import Any
 from ..errors import NewsParallaxError
 
 CGROUP = Path("/sys/fs/cgroup")
-AGAIN = 0.01  # seconds
+AGAIN = 0.01  # seconds until an interrupt is sent again
 LESS = "nothing was written; if memory ran out, use fewer --workers"
 
 
@@ -43,31 +43,37 @@ def usable_processors() -> int:
     return max(1, number)
 
 
-def interruptions_are_safe() -> None:
+def make_interrupts_safe() -> None:
     """Make Ctrl-C raise KeyboardInterrupt, as Python does, but never where it would be lost or block the process.
 
     Raised in an import, it could leave a lock of the import system taken, and other threads would wait for that lock
     for ever. Raised in a finalizer, it is printed and ignored. In both cases the signal is sent again a moment later.
     """
-    hook = sys.unraisablehook
-
-    def unraisable(lost: Any) -> None:
-        if isinstance(lost.exc_value, KeyboardInterrupt):
-            _interrupt_again()
-        else:
-            hook(lost)
-
-    sys.unraisablehook = unraisable
+    sys.unraisablehook = _unraisable
     signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     signal.signal(signal.SIGINT, _interrupt)
 
 
+def ignore_interrupts() -> None:
+    """Ignore Ctrl-C from now on, also one that would be sent again."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0)  # a timer that ends during Python's shutdown would kill the process
+
+
 def _interrupt(_: int, frame: FrameType | None) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)  # one KeyboardInterrupt is enough
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return _interrupt_again()
         frame = frame.f_back
     raise KeyboardInterrupt
+
+
+def _unraisable(lost: Any) -> None:
+    if isinstance(lost.exc_value, KeyboardInterrupt):
+        _interrupt_again()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _interrupt_again() -> None:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from .._util import WorkerPool, usable_processors
+from .._util import WorkerPool, interrupts_deferred, usable_processors
 from ..convert import RawTask, Unit, index_tasks, unit_tasks
 from ..corpus import CorpusFolder, CorpusSpec, schema
 from ..exports import OPEN, ExportFolder, OpenFile, SharedNumbers, Slices, Version
@@ -66,6 +66,8 @@ def convert_corpus(
     in `scratch` (default: the system's temporary folder) until they are yielded. Raises ExportError for an export that
     cannot be read, before any article is converted.
     """
+    with interrupts_deferred():
+        pa.array([0])  # for its first array of Python values, Arrow imports pandas
     waiting = TemporaryDirectory(dir=scratch) if workers > 1 else nullcontext("")
     with fewer_garbage_collections(), waiting as exchange, _started(folder, workers, convert) as pool:
         units, shared = index_tasks(folder.context, folder.exports, folder.text_ids)

@@ -23,7 +23,7 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from .._util import interruptions_are_safe
+from .._util import ignore_interrupts, make_interrupts_safe
 from ..building import Progress
 from ..dataset import Manifest
 from ..errors import NewsParallaxError, UsageError
@@ -100,11 +100,11 @@ def run(command: Runnable, arguments: Sequence[str], name: str) -> None:
     heeded = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
     try:
         if heeded:
-            interruptions_are_safe()  # replaces the handler of `newsparallax._start`
+            make_interrupts_safe()  # replaces the handler of `newsparallax._start`
         code = _code_of(command, arguments, name)
     finally:
         if heeded:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is done; only Python's shutdown remains
+            ignore_interrupts()  # everything is done; only Python's shutdown remains
     sys.exit(code)
 
 

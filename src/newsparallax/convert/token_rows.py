@@ -130,7 +130,7 @@ class TokenRows:
         for base, (_, blocks, spans) in placed:
             ranges, counts = tagged_ranges(starts, ends, spans, blocks, base)
             self.counts.update(counts)
-            self.counts["spans"] += len(spans)
+            self.counts.update({"spans": len(spans)} if spans else {})
             for first, last, label in ranges:
                 tags[first:last] = self._tag_numbers[f"I-{label}"]
                 tags[first] = self._tag_numbers[f"B-{label}"]

@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from .._util import interrupts_deferred
 from ..corpus import Scalar, fixed_type, role_of
 
 ROW_GROUP_BYTES = 16 << 20  # bytes of Arrow data; far below the hub viewer's limit of 300 MB per scan
 WAITING_BYTES = 32 << 20  # bytes of Arrow data that are buffered for all files together
 FILE_BYTES = 64 << 20  # default size at which a file is closed: metadata of its row groups stay in memory until then
 THREADS = 2  # that write; Arrow encodes and compresses without the GIL
-AHEAD = 2  # row groups that wait for these threads
+AHEAD = 2  # steps of writing that wait for these threads
 APART = 16  # tables buffered before they are merged: a hundred columns each take far more memory than the few rows
 ARROW_BYTES = b"arrow_bytes"  # key of a file's metadata
 
@@ -125,7 +126,8 @@ class ConfigWriter:
 
     The output depends only on the tables, not on the process that made them. A row group ends with the table with which
     this writer's buffered bytes (`waiting`) reach ROW_GROUP_BYTES. A DatasetWriter also ends row groups where the bytes
-    buffered for all files exceed WAITING_BYTES. `run` receives the steps of writing and calls them one after the other.
+    buffered for all files exceed WAITING_BYTES. Each step of writing is passed to `run`, which
+    must run the steps in this order.
     """
 
     def __init__(
@@ -168,16 +170,15 @@ class ConfigWriter:
         self._run(self._finish)
 
     def flush(self) -> None:
-        """Write the buffered rows as a row group, and release their memory."""
+        """Pass the buffered rows on, to be written as a row group."""
         table = pa.concat_tables(self._waiting) if self._waiting else self.schema.empty_table()
         self._waiting, self.waiting = [], 0
         self._flushed = True
-        self._run(partial(self._write, table))
-        del table
-        pa.default_memory_pool().release_unused()
+        self._run(partial(self._write, [table]))
 
-    def _write(self, table: pa.Table) -> None:
-        (self._writer or self._open()).write(table)
+    def _write(self, rows: list[pa.Table]) -> None:
+        (self._writer or self._open()).write(rows.pop())  # nothing else holds the table
+        pa.default_memory_pool().release_unused()
         if self._path and self._path.stat().st_size >= self._file_bytes:
             self._finish()
 
@@ -205,7 +206,7 @@ class DatasetWriter:
         self._folder, self._schemas, self._prefix = folder, schemas, prefix
         self._writers: dict[tuple[str, str], ConfigWriter] = {}
         self._threads = ThreadPoolExecutor(THREADS)
-        self._last: dict[tuple[str, str], Future[None]] = {}  # step of each writer
+        self._last: dict[tuple[str, str], Future[None]] = {}  # last step of each writer
         self._steps: deque[Future[None]] = deque()
 
     def __enter__(self) -> DatasetWriter:
@@ -213,7 +214,8 @@ class DatasetWriter:
 
     def __exit__(self, *_: object) -> None:
         """Wait for the threads, so that nobody writes to the folder any more."""
-        self._threads.shutdown(cancel_futures=True)
+        with interrupts_deferred():
+            self._threads.shutdown(cancel_futures=True)
 
     def add(self, tables: Mapping[tuple[str, str], pa.Table]) -> None:
         """Add tables by (config, split), then flush the largest buffers until at most WAITING_BYTES are buffered."""

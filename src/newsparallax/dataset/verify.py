@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .._util import causes, refusal
+from .._util import causes, interrupts_deferred, refusal
 from ..corpus import Codebook, schema
 from ..errors import NewsParallaxError
 from ..ids import DIGEST_MODULUS
@@ -82,7 +82,8 @@ def _loader(folder: Path) -> Iterator[_Loader]:
 
 def get_ready() -> None:
     """Import `datasets`, which takes more than half a second; while workers convert, the import costs no extra time."""
-    import datasets
+    with interrupts_deferred():
+        import datasets
 
     datasets.disable_progress_bars()
 

@@ -40,7 +40,7 @@ from ..building import Progress
 from ..corpus import open_corpus
 from ..errors import NewsParallaxError
 from .plan import load
-from .run import Merged, merge
+from .run import ROOM, Merged, merge
 from .store import Store
 
 ATTEMPTS = 3
@@ -103,7 +103,9 @@ class Ranks:
                     if failure:
                         logger.warning(f"{self._what} {rank}: {failure.message}")
                         failed[rank] = failure
-                    if self._progress:
+                    if failure and failure.final:
+                        waiting.clear()
+                    elif self._progress:
                         self._progress(self.tasks - len(waiting) - len(running) - len(failed), self.tasks)
         return failed
 
@@ -168,8 +170,7 @@ def run_rank(executor: Any, rank: int) -> Failure | None:
         return Failure(str(error), final=True)
     except Exception as error:  # any error is reported with the rank, and the rank is retried
         if full := refusal(error):
-            hint = "make room where --out is, and run the same command again to continue"
-            return Failure(str(NewsParallaxError(full, place=executor._what, hint=hint)), final=True)
+            return Failure(str(NewsParallaxError(full, place=executor._what, hint=ROOM)), final=True)
         return Failure(f"{type(error).__name__}: {error}")
     return None
 

@@ -103,8 +103,7 @@ def _full_disk_in_words(out: str) -> Iterator[None]:
         full = refusal(error)
         if full is None:
             raise
-        hint = "make room there, and run the same command again to continue"
-        raise NewsParallaxError(full, file=out, hint=hint) from None
+        raise NewsParallaxError(full, file=out, hint=ROOM) from None
 
 
 def stages(job: jobs.Job, work: Store, workers: int) -> Iterator[Stage]:
@@ -153,6 +152,7 @@ def _advance(progress: Progress | None, before: int, total: int) -> Progress | N
     return (lambda done, _: progress(before + done, total)) if progress else None
 
 
+ROOM = "make room where --out is and in the temporary folder (TMPDIR), and run the same command again to continue"
 PROBLEMS_AT_ONCE = 1000  # in memory
 
 
