@@ -319,10 +319,12 @@ def _signals_interrupt() -> Iterator[None]:
         raise KeyboardInterrupt
 
     before = {number: signal.getsignal(number) for number in ENDING}
+    ctrl_c = before[signal.SIGINT]
+    act = ctrl_c if callable(ctrl_c) else interrupt  # the command line's own handler spares imports
     try:
         for number, handler in before.items():
             if handler != signal.SIG_IGN:
-                signal.signal(number, interrupt)
+                signal.signal(number, act)
         yield
     finally:
         for number, handler in before.items():
