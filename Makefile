@@ -25,7 +25,7 @@ docs: .venv/docs  ## build the website of the pages into build/site
 test: lint .venv/test  ## lint, then run the quick tests
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not server"
 
-test-slow: .venv/test  ## run the other tests that need no server (20 minutes)
+test-slow: .venv/test  ## run the other tests that need no server (a quarter of an hour)
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 # Label Studio is installed first if it is not there. A page that a busy machine kept from answering in time is tried once

@@ -201,8 +201,9 @@ convert_contestants = convert.contestants
 def test_the_table_has_every_size_and_contestant(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(convert, "contestants", floors)
     monkeypatch.setattr(convert, "same_content", lambda export: None)
-    told = tmp_path / "told.json"
-    convert.main(["--sizes", "3", "12", "--limit", "5", "--repeat", "2", "--json", str(told), "--work", str(tmp_path)])
+    report = tmp_path / "all.json"
+    sizes = ["--sizes", "3", "12", "--limit", "5", "--repeat", "2"]
+    convert.main([*sizes, "--json", str(report), "--work", str(tmp_path)])
     printed = capsys.readouterr().out.splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed if line.startswith("|")][2:]
     names = [convert.FLOOR, *convert.OURS, *convert.OTHERS.values()]
@@ -214,14 +215,14 @@ def test_the_table_has_every_size_and_contestant(tmp_path, capsys, monkeypatch):
     assert by_name["12", "SDK, JSON_MIN"][2] == "not run: above the limit of 5 tasks"
     assert by_name["3", "ours, 1 worker"][7] == ""
     assert by_name["3", "ours, 1 worker"][8] == ""
-    few, many = (export["runs"] for export in json.loads(told.read_bytes())["exports"])
-    before, after = (min(run["wall"] for run in runs["floor"]) for runs in (few, many))
+    small, large = (export["runs"] for export in json.loads(report.read_bytes())["exports"])
+    before, after = (min(run["wall"] for run in runs["floor"]) for runs in (small, large))
     assert by_name["12", "floor"][7] == f"{after / before * 3 / 12:.2f}"
     assert by_name["12", "floor"][8] == f"{(after - before) / 9e-6:,.0f}"
     assert any("the default command to the floor" in line and "at 12 tasks" in line for line in printed)
-    assert [len(few[name]) for name in names] == [2, 2, 2, 2, 2, 2, 1, 2]
-    assert "3 tasks" in few["floor"][0]["stdout"]
-    assert list(tmp_path.iterdir()) == [told]
+    assert [len(small[name]) for name in names] == [2, 2, 2, 2, 2, 2, 1, 2]
+    assert "3 tasks" in small["floor"][0]["stdout"]
+    assert list(tmp_path.iterdir()) == [report]
 
 
 def test_another_dataset_from_more_workers_is_an_error():

@@ -87,9 +87,9 @@ def die(batch, path):
 
 def test_a_worker_that_dies_is_told_in_one_line(corpus, monkeypatch):
     monkeypatch.setattr(engine, "_convert", die)
-    with pytest.raises(NewsParallaxError, match="a worker process ended unexpectedly") as told:
+    with pytest.raises(NewsParallaxError, match="a worker process ended unexpectedly") as raised:
         list(convert_corpus(open_corpus(corpus), 2))
-    assert told.value.hint == "nothing was written; if memory ran out, use fewer --workers"
+    assert raised.value.hint == "nothing was written; if memory ran out, use fewer --workers"
     assert not multiprocessing.active_children()
 
 

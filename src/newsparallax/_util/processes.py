@@ -23,7 +23,7 @@ from ..errors import NewsParallaxError
 
 CGROUP = Path("/sys/fs/cgroup")
 AGAIN = 0.01  # seconds until an interrupt is sent again
-LESS = "nothing was written; if memory ran out, use fewer --workers"
+FEWER_WORKERS = "nothing was written; if memory ran out, use fewer --workers"
 
 
 def usable_processors() -> int:
@@ -120,13 +120,13 @@ class _Spawn(SpawnContext):
 
 
 class WorkerPool(ProcessPoolExecutor):
-    """A pool of processes that do not receive Ctrl-C; one that comes while the pool starts waits until it has.
+    """A pool of processes that do not receive Ctrl-C. Ctrl-C is deferred while the pool starts a process.
 
     A block that uses the pool and ends with an exception drops the calls that wait, and after Ctrl-C kills the
     processes. It raises NewsParallaxError where a process has died; `hint` says what to do then.
     """
 
-    def __init__(self, workers: int, *, hint: str = LESS, **options: Any) -> None:
+    def __init__(self, workers: int, *, hint: str = FEWER_WORKERS, **options: Any) -> None:
         super().__init__(workers, mp_context=_Spawn(), **options)
         self._hint = hint
 

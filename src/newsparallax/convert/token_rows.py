@@ -69,7 +69,7 @@ def _obstacle(span: Span, block_end: int, shown: Span | None) -> str | None:
 
 
 def _misfit(place: Range, starts: Offsets, ends: Offsets, first: int, last: int) -> str | None:
-    """Return why the tokens `first` to `last` do not have the edges of a place, or None if they have."""
+    """Return why the tokens from `first` to before `last` do not cover exactly a place, or None if they do."""
     start, end = place
     if first >= last:
         around = range(max(0, last - 1), min(last + 1, len(starts)))  # last token before the span's end, and the next
@@ -159,7 +159,7 @@ class TokenRows:
 
 
 def _between(bounds: Offsets, size: int) -> NDArray[np.bool_]:
-    """Return which positions below `size` lie in one of the ranges, of which `bounds` has start and end in turns."""
+    """Return a mask of `size` positions, true inside the ranges; `bounds` lists start and end of each, in order."""
     inside: NDArray[np.bool_] = np.repeat(
         np.arange(len(bounds) + 1) % 2 == 1, np.diff(np.concatenate([[0], bounds, [size]]))
     )

@@ -213,7 +213,7 @@ class DatasetWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait for the threads, so that nobody writes to the folder any more."""
+        """Wait for the threads. After that, no thread writes to the folder."""
         with interrupts_deferred():
             self._threads.shutdown(cancel_futures=True)
 
